@@ -1,0 +1,1 @@
+"""The gateway: it verifies signed UCP requests before a byte reaches the merchant."""

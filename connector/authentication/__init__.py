@@ -1,0 +1,1 @@
+"""Signature candidates, coverage and freshness, up to a proven Caller."""

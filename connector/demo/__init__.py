@@ -1,0 +1,1 @@
+"""A sample merchant, a sample platform, and the story they tell."""

@@ -1,0 +1,1 @@
+"""Explaining a decision, and running vector files."""

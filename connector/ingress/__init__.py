@@ -1,0 +1,1 @@
+"""The strict HTTP front: what two parsers could read differently ends here."""

@@ -1,0 +1,1 @@
+"""Who may sign: profiles, key discovery, the registry of known platforms."""

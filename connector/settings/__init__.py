@@ -1,0 +1,1 @@
+"""Configuration: the schema, the units, and how a file becomes settings."""

@@ -1,0 +1,1 @@
+"""Our keys, and what the connector publishes in the merchant's name."""

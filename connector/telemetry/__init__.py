@@ -1,0 +1,1 @@
+"""Decision lines and metrics, collected without blocking the loop."""
