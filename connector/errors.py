@@ -19,13 +19,13 @@ class ErrorCode(NamedTuple):
 
 
 _TABLE: Final = (
-    # UCP: signatures
+    # Signatures
     ErrorCode("signature_missing", 401, -32000, "The request carries no message signature."),
     ErrorCode("signature_invalid", 401, -32000, "The message signature could not be verified."),
     ErrorCode("key_not_found", 401, -32000, "The signing key was not found in the profile."),
     ErrorCode("digest_mismatch", 400, -32600, "Content-Digest does not match the body."),
     ErrorCode("algorithm_unsupported", 400, -32600, "The key's algorithm is not supported."),
-    # UCP: profiles
+    # Profiles
     ErrorCode("invalid_profile_url", 400, -32001, "The profile URL is missing or not acceptable."),
     ErrorCode("profile_unreachable", 424, -32001, "The profile could not be fetched."),
     ErrorCode("profile_malformed", 422, -32001, "The profile could not be read."),

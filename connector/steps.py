@@ -7,10 +7,11 @@ signature, and nothing is sent without a ``Caller`` and an ``Operation``.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from canonical import Request
 
 RawHeaders = list[tuple[bytes, bytes]]
