@@ -1,0 +1,31 @@
+"""What binds the body: Content-Digest with sha-256 (ucp-rules section 3.7)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from canonical import CanonicalError, check_content_digest
+from connector.errors import Refusal
+
+if TYPE_CHECKING:
+    from canonical import Request
+
+
+def check_body(request: Request) -> None:
+    """Refuse a body that its Content-Digest does not vouch for: ``digest_mismatch``.
+
+    The header is required with a body of one octet or more; where it is present every known
+    algorithm must match, and sha-256 must be among them.
+    """
+    values = request.headers.index.get(b"content-digest")
+    if values is None:
+        if request.body:
+            raise Refusal("digest_mismatch", "digest_missing", "a body without Content-Digest")
+        return
+    try:
+        check_content_digest(values, request.body)
+    except CanonicalError as error:
+        raise Refusal("digest_mismatch", "digest_mismatch", str(error)) from error
+    # An exact key of the dictionary: parsed just now, so a mere search would do only for one line.
+    if not any(b"sha-256=" in value for value in values):
+        raise Refusal("digest_mismatch", "digest_sha256_missing", "Content-Digest lacks sha-256")

@@ -1,0 +1,290 @@
+"""From a received request to a proven Caller, in the order of ucp-rules section 3.
+
+``examine`` judges what needs no key and no body, so that a stranger costs little; ``prove`` binds
+the body, finds the key and verifies. Only a request whose signature verified leaves as a Caller.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+from canonical import (
+    AlgorithmUnsupported,
+    CanonicalError,
+    DuplicateKey,
+    KeyNotFound,
+    SignatureInvalid,
+    signature_base,
+)
+from connector.authentication.body import check_body
+from connector.authentication.candidates import (
+    Fault,
+    fault,
+    furthest,
+    judge_head,
+    read_signatures,
+)
+from connector.authentication.coverage import Coverage, Presence
+from connector.authentication.policy import BOT_AUTH
+from connector.errors import Refusal
+from connector.steps import Caller
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from canonical import Key, KeySet, Request, Signature
+    from connector.authentication.policy import Policy
+    from connector.egress.urls import ProfileUrl
+    from connector.steps import Received
+
+# RFC 9421 section 6.2.2: the registered names of the algorithms that keys here imply.
+_ALG_PARAMETER: Final = {
+    "ES256": "ecdsa-p256-sha256",
+    "ES384": "ecdsa-p384-sha384",
+    "EdDSA": "ed25519",
+}
+_SIGNATURE_LENGTH: Final = {"ES256": 64, "ES384": 96, "EdDSA": 64}
+
+
+class Registered(NamedTuple):
+    """A registered platform: its terms, and its pinned keys where it has them."""
+
+    policy: Policy
+    version: str | None
+    keys: KeySet | None
+
+
+class SigningProfile(Protocol):
+    """The document that supplies a key: a fetched profile."""
+
+    @property
+    def version(self) -> str: ...
+    @property
+    def keys(self) -> KeySet: ...
+
+
+class Profiles(Protocol):
+    """Where profiles come from: the network in the gateway, a table in vector runs."""
+
+    def lookup(self, url: str, now: float) -> SigningProfile | None:
+        """Return a profile that is at hand, without waiting."""
+
+    async def resolve(
+        self, url: ProfileUrl, *, peer: str, registered: bool, now: float
+    ) -> SigningProfile:
+        """Return the profile, fetching it where needed; raises Refusal."""
+
+    async def refresh(
+        self, url: ProfileUrl, *, peer: str, registered: bool, now: float
+    ) -> SigningProfile:
+        """Return the profile once more for a kid that it lacked; raises Refusal."""
+
+    def verified(self, url: str) -> None:
+        """Note that a signature verified with a key of this profile."""
+
+
+class Examined(NamedTuple):
+    """A request whose signatures are worth looking up a key for."""
+
+    signatures: list[Signature]
+    faults: list[Fault]
+    agent: ProfileUrl | Refusal
+    registered: Registered | None
+    policy: Policy
+
+
+class _Keys(NamedTuple):
+    """The keys that may have signed, and what is known with them."""
+
+    keys: KeySet
+    version: str
+    pinned: bool
+
+
+class Authenticator:
+    """Verifies the requests of one merchant.
+
+    ``registered`` maps normalised profile URLs to registrations. Under ``coverage: compat`` the
+    identity rests on the pinned keys alone: UCP-Agent picks the registration, whose keys no other
+    registration may hold. ``keyed_horizon`` is the most seconds since ``created`` for a keyed
+    write. ``revoked`` are thumbprints that never verify.
+    """
+
+    def __init__(
+        self,
+        *,
+        profiles: Profiles,
+        agent_url: Callable[[bytes], ProfileUrl],
+        discovered: Policy,
+        registered: Mapping[str, Registered],
+        versions: frozenset[str],
+        discovery_open: bool,
+        keyed_horizon: float,
+        revoked: frozenset[str] = frozenset(),
+    ) -> None:
+        self._profiles = profiles
+        self._agent_url = agent_url
+        self._discovered = discovered
+        self._registered = registered
+        self._versions = versions
+        self._discovery_open = discovery_open
+        self._keyed_horizon = keyed_horizon
+        self._revoked = revoked
+        self._coverage = Coverage()
+
+    def examine(self, received: Received) -> Examined:
+        """Judge every candidate by what the head says; raises the furthest one's refusal."""
+        request = received.request
+        signatures = read_signatures(request)
+        agent = self._agent(request)
+        registered = None if isinstance(agent, Refusal) else self._registered.get(agent.url)
+        policy = self._discovered if registered is None else registered.policy
+        presence = Presence.of(request)
+        keyed = presence.idempotency_key and request.method != "GET"
+        horizon = self._keyed_horizon if keyed else None
+        faults: list[Fault] = []
+        left: list[Signature] = []
+        for signature in signatures:
+            fallen = judge_head(
+                signature, presence, policy, self._coverage, received.at, horizon=horizon
+            )
+            if fallen is None:
+                left.append(signature)
+            else:
+                faults.append(fallen)
+        if not left:
+            raise furthest(faults).refusal()
+        if registered is None and not self._discovery_open and not isinstance(agent, Refusal):
+            raise Refusal(
+                "profile_not_trusted", "not_registered", "only registered platforms are served"
+            )
+        return Examined(left, faults, agent, registered, policy)
+
+    def _agent(self, request: Request) -> ProfileUrl | Refusal:
+        """Read UCP-Agent; a refusal is kept for its turn, after coverage and body."""
+        lines = request.headers.index.get(b"ucp-agent")
+        if lines is None:
+            return Refusal("invalid_profile_url", "agent_missing", "there is no UCP-Agent")
+        try:
+            return self._agent_url(lines[0] if len(lines) == 1 else b", ".join(lines))
+        except Refusal as refusal:
+            return refusal
+
+    async def prove(self, received: Received, examined: Examined) -> Caller:
+        """Verify the body's digest, then one of the signatures; raises Refusal."""
+        check_body(received.request)
+        agent = examined.agent
+        if isinstance(agent, Refusal):
+            raise agent
+        known = await self._keys(received, examined, agent)
+        outcome = self._verify_any(received.request, examined, known, agent)
+        if isinstance(outcome, Fault) and outcome.code == "key_not_found" and not known.pinned:
+            profile = await self._profiles.refresh(
+                agent,
+                peer=received.peer,
+                registered=examined.registered is not None,
+                now=received.at,
+            )
+            known = _Keys(profile.keys, profile.version, pinned=False)
+            outcome = self._verify_any(received.request, examined, known, agent)
+        if isinstance(outcome, Fault):
+            raise outcome.refusal()
+        if known.version not in self._versions:
+            raise Refusal(
+                "version_unsupported",
+                "version_unsupported",
+                f"the platform speaks {known.version[:32]!r}",
+            )
+        if not known.pinned:
+            self._profiles.verified(agent.url)
+        return outcome
+
+    async def _keys(self, received: Received, examined: Examined, agent: ProfileUrl) -> _Keys:
+        registered = examined.registered
+        if registered is not None and registered.keys is not None:
+            return _Keys(registered.keys, registered.version or "", pinned=True)
+        profile = self._profiles.lookup(agent.url, received.at)
+        if profile is None:
+            profile = await self._profiles.resolve(
+                agent, peer=received.peer, registered=registered is not None, now=received.at
+            )
+        return _Keys(profile.keys, profile.version, pinned=False)
+
+    def _verify_any(
+        self, request: Request, examined: Examined, known: _Keys, agent: ProfileUrl
+    ) -> Caller | Fault:
+        """Try each signature in turn: one that verifies is enough (ucp-rules section 3.1)."""
+        faults = list(examined.faults)
+        for signature in examined.signatures:
+            key = self._key(signature, known.keys)
+            if isinstance(key, Fault):
+                faults.append(key)
+                continue
+            base = _verify(request, signature, key)
+            if isinstance(base, Fault):
+                faults.append(base)
+                continue
+            return Caller(
+                identity=agent.url,
+                keyid=str(signature.parameters["keyid"]),
+                thumbprint=key.thumbprint,
+                scheme="rfc9421",
+                label=signature.label,
+                tier=examined.policy.tier,
+                version=known.version,
+                signature_base=base,
+            )
+        return furthest(faults)
+
+    def _key(self, signature: Signature, keys: KeySet) -> Key | Fault:
+        """Find the key that the keyid names, and hold the algorithm against it."""
+        parameters = signature.parameters
+        keyid = str(parameters["keyid"])
+        try:
+            key = keys.get(keyid)
+        except KeyNotFound as error:
+            return fault("key", "key_not_found", "key_not_found", str(error))
+        except DuplicateKey as error:
+            return fault("key", "signature_invalid", "duplicate_key", str(error))
+        except AlgorithmUnsupported as error:
+            return fault("algorithm", "algorithm_unsupported", "algorithm_unsupported", str(error))
+        if key.thumbprint in self._revoked:
+            return fault("key", "signature_invalid", "key_revoked", "the key is revoked here")
+        if parameters.get("tag") == BOT_AUTH and keyid != key.thumbprint:
+            return fault(
+                "key", "signature_invalid", "bot_auth_keyid", "keyid is not the key's thumbprint"
+            )
+        alg = parameters.get("alg")
+        if alg is not None and alg != _ALG_PARAMETER[key.algorithm]:
+            return fault(
+                "algorithm",
+                "signature_invalid",
+                "alg_parameter",
+                f"the alg parameter does not fit a key for {key.algorithm}",
+            )
+        if len(signature.value) != _SIGNATURE_LENGTH[key.algorithm]:
+            return fault(
+                "algorithm",
+                "signature_invalid",
+                "signature_encoding",
+                f"{len(signature.value)} octets are no raw {key.algorithm} signature",
+            )
+        return key
+
+
+def _verify(request: Request, signature: Signature, key: Key) -> bytes | Fault:
+    """Rebuild the base from exactly the received member and verify; the base when it holds."""
+    try:
+        base = signature_base(request, signature)
+    except CanonicalError as error:
+        return fault("signature", "signature_invalid", "base_unbuildable", str(error))
+    try:
+        key.verify(signature.value, base)
+    except SignatureInvalid:
+        return fault(
+            "signature",
+            "signature_invalid",
+            "signature_mismatch",
+            "the signature does not verify over the rebuilt base",
+        )
+    return base

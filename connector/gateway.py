@@ -1,0 +1,146 @@
+"""The pipeline, top to bottom: what happens to one request.
+
+    received → bounded → verified → sent → answered
+
+``handle`` is called with what the wire guard let through. Every step takes the values of the
+steps before it and returns the next one, or raises a Refusal; nothing reaches the merchant that
+has not passed all of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from connector.authentication.permission import permit
+from connector.errors import Refusal
+from connector.steps import Answer
+from connector.telemetry.journal import Journal
+from connector.transports.media import check_media
+from connector.upstream.errors import UpstreamError, UpstreamUnreachable
+from connector.upstream.headers import answer_headers
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from connector.authentication.verification import Authenticator
+    from connector.ingress.context import WireContext
+    from connector.signing.publishing import PublishedDocuments
+    from connector.steps import Caller, Operation, Received
+    from connector.telemetry.decisions import DecisionLog
+    from connector.telemetry.metrics import Metrics
+    from connector.transports.problems import ProblemRenderer
+    from connector.transports.rest import RestTransport
+    from connector.upstream.client import UpstreamClient
+    from connector.upstream.headers import Forwarding
+
+
+class Lane(NamedTuple):
+    """Everything that serves one merchant, made at start."""
+
+    transport: RestTransport
+    authenticator: Authenticator
+    forwarding: Forwarding
+    upstream: UpstreamClient
+    published: PublishedDocuments
+    problems: ProblemRenderer
+    observe: bool
+    """Forward what does not verify, marked as such (``signatures: insecure_observe``)."""
+
+
+class Gateway:
+    """Decides every request and forwards those that verify. It never raises for a caller."""
+
+    def __init__(
+        self,
+        lanes: Mapping[str, Lane],
+        *,
+        strangers: ProblemRenderer,
+        metrics: Metrics,
+        log: DecisionLog,
+    ) -> None:
+        self._lanes = lanes
+        self._strangers = strangers
+        self._metrics = metrics
+        self._log = log
+
+    async def handle(self, received: Received) -> Answer:
+        """Take one received request through the pipeline and answer it."""
+        lane = self._lanes[received.merchant]
+        journal = Journal(received.at, received.started, self._metrics)
+        self._metrics.in_flight += 1
+        try:
+            answer = await self._pipeline(lane, received, journal)
+        except Refusal as refusal:
+            accept = b",".join(received.request.headers.index.get(b"accept", ()))
+            return self._refused(lane.problems, received.merchant, journal, refusal, accept)
+        finally:
+            self._metrics.in_flight -= 1
+        journal.close(self._log, received.merchant, answer, journal.observed)
+        return answer
+
+    async def _pipeline(self, lane: Lane, received: Received, journal: Journal) -> Answer:
+        request = received.request
+        public = lane.published.answer(request)
+        if public is not None:
+            journal.decision = "public"
+            return public
+        route = lane.transport.route(request)
+        try:
+            examined = lane.authenticator.examine(received)
+            check_media(request)
+            caller = journal.caller = await lane.authenticator.prove(received, examined)
+            operation = lane.transport.operation(request, route, caller.version)
+            journal.operation = operation.name
+            permit(examined.policy, operation)
+        except Refusal as refusal:
+            journal.step("verify")
+            if not lane.observe:
+                raise
+            journal.decision, journal.observed = "observe", refusal
+            head = lane.forwarding.unverified(received)
+            return await _forward(lane, received, head, journal, writes=request.method != "GET")
+        journal.step("verify")
+        head = lane.forwarding.verified(received, caller, operation, journal.audit_id)
+        return await _forward(lane, received, head, journal, writes=operation.kind == "write")
+
+    def refuse(self, refusal: Refusal, context: WireContext) -> Answer:
+        """Answer what the wire guard refused, and tell the operator of it."""
+        lane = None if context.merchant is None else self._lanes[context.merchant]
+        journal = Journal(context.at, context.started, self._metrics)
+        problems = self._strangers if lane is None else lane.problems
+        return self._refused(problems, context.merchant or "", journal, refusal, b"")
+
+    def _refused(
+        self,
+        problems: ProblemRenderer,
+        merchant: str,
+        journal: Journal,
+        refusal: Refusal,
+        accept: bytes,
+    ) -> Answer:
+        journal.decision = "reject"
+        answer = problems.render(refusal, accept, journal.audit_id)
+        journal.close(self._log, merchant, answer, refusal)
+        return answer
+
+
+async def _forward(
+    lane: Lane, received: Received, head: bytes, journal: Journal, *, writes: bool
+) -> Answer:
+    """Send the request once and turn the merchant's answer, or its absence, into ours."""
+    request = received.request
+    try:
+        answer = await lane.upstream.send(
+            request.method.encode("ascii"), head, request.body, retry_read=request.method == "GET"
+        )
+    except UpstreamUnreachable as error:
+        raise Refusal("upstream_unreachable", "upstream_unreachable", str(error)) from error
+    except UpstreamError as error:
+        # Sent, and no whole answer: a write may have happened, a read has not changed anything.
+        code = "outcome_unknown" if writes else "upstream_timeout"
+        raise Refusal(code, error.reason, str(error)) from error
+    finally:
+        journal.step("forward")
+    headers = answer_headers(answer.headers)
+    headers.append((b"Audit-ID", journal.audit_id.encode("ascii")))
+    return Answer(answer.status, headers, answer.body)

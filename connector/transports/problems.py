@@ -1,0 +1,67 @@
+"""Refusals as the caller sees them over REST (ucp-rules section 5, RFC 9457)."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+from connector.errors import CODES
+from connector.steps import Answer
+
+if TYPE_CHECKING:
+    from connector.errors import ErrorCode, Refusal
+    from connector.steps import RawHeaders
+
+# What a platform may conclude of its own request (ucp-rules section 5).
+_MEMBERS: Final[dict[str, dict[str, Any]]] = {
+    "idempotency_in_progress": {"operation_state": "in_progress", "safe_new_key": False},
+    "outcome_unknown": {"operation_state": "unknown", "safe_new_key": False},
+    "answer_not_replayable": {"operation_state": "completed"},
+}
+_DEFAULT_RETRY_AFTER: Final = 1
+_PROBLEM: Final = b"application/problem+json"
+
+
+class ProblemRenderer:
+    """Renders refusals for one merchant; every body but ``instance`` is built at start."""
+
+    def __init__(self, continue_url: str | None = None) -> None:
+        self._bodies = {name: _body(code, continue_url) for name, code in CODES.items()}
+
+    def render(self, refusal: Refusal, accept: bytes, audit_id: str) -> Answer:
+        """Build the answer: the code and its constant text, never the explanation.
+
+        ``accept`` is the request's Accept value (empty where absent); ``audit_id`` identifies this
+        occurrence as RFC 9457's ``instance``.
+        """
+        code = refusal.code
+        problem = _PROBLEM in accept.lower()
+        headers: RawHeaders = [
+            (b"Content-Type", _PROBLEM if problem else b"application/json"),
+            (b"Cache-Control", b"no-store"),
+        ]
+        if code.status == 401:
+            headers.append((b"WWW-Authenticate", b"Signature"))
+        if code.status in (429, 503):
+            seconds = refusal.retry_after or _DEFAULT_RETRY_AFTER
+            headers.append((b"Retry-After", b"%d" % seconds))
+        headers.append((b"Audit-ID", audit_id.encode("ascii")))
+        body = b'%b,"instance":"urn:uuid:%b"}' % (self._bodies[code.name], audit_id.encode("ascii"))
+        return Answer(code.status, headers, body)
+
+
+def _body(code: ErrorCode, continue_url: str | None) -> bytes:
+    """Build everything but the last member, without the closing brace."""
+    members: dict[str, Any] = {"code": code.name, "content": code.content}
+    if continue_url is not None:
+        members["continue_url"] = continue_url
+    members |= _MEMBERS.get(code.name, {})
+    members |= {
+        # RFC 9457 section 4.2.1: with about:blank the title is the status phrase.
+        "type": "about:blank",
+        "title": HTTPStatus(code.status).phrase,
+        "status": code.status,
+        "detail": code.content,
+    }
+    return json.dumps(members, separators=(",", ":")).encode("ascii")[:-1]

@@ -1,0 +1,148 @@
+"""REST: which operation a method and path name, and what its Idempotency-Key must be.
+
+The table is ucp-rules section 7. The path's shape is checked before anything is verified; the
+operation is read only from what was verified.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from connector.errors import Refusal
+from connector.steps import Operation, Route
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from canonical import Request
+
+
+class OperationRule(NamedTuple):
+    """One row of the table of operations: ``path`` is below the endpoint, ``{id}`` one segment."""
+
+    name: str
+    method: str
+    path: str
+    kind: str
+    """``read`` or ``write``; a write requires an Idempotency-Key over REST."""
+
+
+OPERATIONS: Final = (
+    OperationRule("create_checkout", "POST", "/checkout-sessions", "write"),
+    OperationRule("get_checkout", "GET", "/checkout-sessions/{id}", "read"),
+    OperationRule("update_checkout", "PUT", "/checkout-sessions/{id}", "write"),
+    OperationRule("complete_checkout", "POST", "/checkout-sessions/{id}/complete", "write"),
+    OperationRule("cancel_checkout", "POST", "/checkout-sessions/{id}/cancel", "write"),
+    OperationRule("create_cart", "POST", "/carts", "write"),
+    OperationRule("get_cart", "GET", "/carts/{id}", "read"),
+    OperationRule("update_cart", "PUT", "/carts/{id}", "write"),
+    OperationRule("cancel_cart", "POST", "/carts/{id}/cancel", "write"),
+    OperationRule("get_order", "GET", "/orders/{id}", "read"),
+    OperationRule("search_catalog", "POST", "/catalog/search", "read"),
+    OperationRule("lookup_catalog", "POST", "/catalog/lookup", "read"),
+    OperationRule("get_product", "POST", "/catalog/product", "read"),
+)
+
+# The January versions know the checkout operations only (ucp-rules section 7).
+_CHECKOUT_ONLY: Final = frozenset({"2026-01-11", "2026-01-23"})
+
+# One segment: unreserved characters and : = @ ! $ , (ucp-rules section 7).
+_PLAIN: Final = r"[A-Za-z0-9\-._~:=@!$,]"
+# ``path_ids: encoded`` adds ";" and single-encoded octets: no control characters, no encoded
+# percent sign or backslash (a second decoding would change the segment), no slash, no dot.
+_ENCODED: Final = r"(?:[A-Za-z0-9\-._~:=@!$,;]|%(?!25|5[Cc]|2[EeFf]|7[Ff]|[01])[0-9A-Fa-f]{2})"
+
+# ucp-rules section 7: 22 to 255 visible ASCII characters without comma and quotes.
+_KEY: Final = re.compile(rb"[\x21\x23-\x26\x28-\x2b\x2d-\x7e]{22,255}")
+
+
+class RestTransport:
+    """The operations of one merchant's REST endpoint.
+
+    ``endpoint`` is the path prefix (``/ucp/v1``, or empty for the root); ``extensions`` are the
+    operations that the configuration adds. A ValueError names an extension that doubles a row.
+    """
+
+    def __init__(
+        self,
+        endpoint: str,
+        *,
+        extensions: Iterable[OperationRule] = (),
+        encoded_ids: bool = False,
+    ) -> None:
+        segment = _ENCODED if encoded_ids else _PLAIN
+        self._prefix = endpoint
+        # Dot segments never reach this: the wire guard refuses them. The look-ahead keeps the
+        # promise for callers that come another way (vector files).
+        self._shape = re.compile(rf"(?:/(?!\.{{1,2}}(?:/|$)){segment}+)+")
+        self._table: dict[tuple[str, int], list[tuple[tuple[str | None, ...], OperationRule]]] = {}
+        for rule in (*OPERATIONS, *extensions):
+            self._add(rule)
+
+    def _add(self, rule: OperationRule) -> None:
+        template = tuple(
+            None if part.startswith("{") else part for part in rule.path.split("/")[1:]
+        )
+        rows = self._table.setdefault((rule.method, len(template)), [])
+        for other, existing in rows:
+            if all(a is None or b is None or a == b for a, b in zip(other, template, strict=True)):
+                raise ValueError(
+                    f"operation {rule.name!r} ({rule.method} {rule.path}) overlaps"
+                    f" {existing.name!r} ({existing.method} {existing.path})"
+                )
+        rows.append((template, rule))
+
+    def route(self, request: Request) -> Route:
+        """Check that the path is below this endpoint, and its shape; raises Refusal."""
+        path = request.target.partition("?")[0]
+        prefix = self._prefix
+        below = path[len(prefix) :]
+        if not path.startswith(prefix) or not below.startswith("/"):
+            raise Refusal("unknown_operation", "unknown_path", "the path is below no endpoint")
+        if self._shape.fullmatch(below) is None:
+            raise Refusal(
+                "malformed_request",
+                "path_shape",
+                "the path has an empty segment or a character that path ids may not have",
+            )
+        return Route("rest", below)
+
+    def operation(self, request: Request, route: Route, version: str) -> Operation:
+        """Name the operation of a verified request and read its Idempotency-Key."""
+        rule = self._find(request.method, route.path.split("/")[1:])
+        if rule is None:
+            raise Refusal(
+                "unknown_operation", "unknown_operation", "no operation has this method and path"
+            )
+        if version in _CHECKOUT_ONLY and not rule.name.endswith("_checkout"):
+            raise Refusal(
+                "unknown_operation",
+                "operation_not_in_version",
+                f"{rule.name} does not exist in version {version}",
+            )
+        key = _idempotency_key(request) if rule.kind == "write" else None
+        return Operation(rule.name, rule.kind, key)
+
+    def _find(self, method: str, segments: list[str]) -> OperationRule | None:
+        for template, rule in self._table.get((method, len(segments)), ()):
+            if all(
+                want is None or want == got for want, got in zip(template, segments, strict=True)
+            ):
+                return rule
+        return None
+
+
+def _idempotency_key(request: Request) -> str:
+    lines = request.headers.index.get(b"idempotency-key")
+    if not lines:
+        raise Refusal(
+            "idempotency_key_missing", "idempotency_key_missing", "a write needs an Idempotency-Key"
+        )
+    if len(lines) != 1 or _KEY.fullmatch(lines[0]) is None:
+        raise Refusal(
+            "idempotency_key_invalid",
+            "idempotency_key_invalid",
+            "an Idempotency-Key is 22 to 255 visible ASCII characters without comma and quotes",
+        )
+    return lines[0].decode("ascii")
