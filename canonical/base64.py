@@ -2,7 +2,7 @@
 
 Python's own decoder skips characters outside the alphabet and ignores trailing bits. Two texts
 that mean one signature would then be two identities, so only the canonical text is accepted.
-"""  # noqa: A005 - always imported from the package, where the name is the clearest one
+"""
 
 from __future__ import annotations
 
