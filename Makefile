@@ -1,0 +1,78 @@
+# `make` lists what there is. Everything runs in .venv, which is made from tests/requirements.lock
+# on first use and again when the lock, the interpreter or pyproject.toml changes.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help venv run test bench lock clean \
+	check check-format check-lint check-types check-imports check-readme check-deployment
+
+help: ## List these commands
+	@echo "Usage: make COMMAND"
+	@echo
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@echo
+	@echo "make run ONCE=1        end after the table of decisions"
+	@echo "make run UPSTREAM=URL  put the gateway in front of that address"
+	@echo "make lock UPGRADE=1    take the newest versions, not only what pyproject.toml asks for"
+	@echo "make test PYTHON=...   use another Python, 3.11 or later"
+
+run: venv ## Start a sample merchant, the gateway and a sample platform; Ctrl-C ends them
+	@exec $(BIN)/ucp-connector demo $(if $(ONCE),--once) $(if $(UPSTREAM),--upstream "$(UPSTREAM)")
+
+test: venv ## Run every test (no root, no network beyond loopback)
+	@echo "== Running the tests"
+	@exec $(BIN)/python -m pytest -q
+
+check: check-format check-lint check-types check-imports check-readme check-deployment ## Run every check that is not a test of behaviour
+	@echo "== All checks passed"
+
+check-format: venv
+	@echo "== Format (ruff format)"
+	@$(BIN)/ruff format --check --quiet .
+
+check-lint: venv
+	@echo "== Lint (ruff)"
+	@$(BIN)/ruff check --quiet .
+
+check-types: venv
+	@echo "== Types (mypy, strict, source and tests)"
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/mypy --no-error-summary .ci/environment.py
+
+check-imports: venv
+	@echo "== Dependencies between packages (import-linter)"
+	@out=$$($(BIN)/lint-imports 2>&1) || { echo "$$out"; exit 1; }
+
+check-readme: venv
+	@echo "== Commands in README.md"
+	@$(BIN)/python -m tests.project.check_readme
+
+check-deployment: venv
+	@echo "== Dockerfile, Kubernetes manifests, locks and project files"
+	@$(BIN)/python -m pytest -q --no-header -p no:cacheprovider tests/project
+
+bench: venv ## Measure the gateway beside the alternatives (minutes)
+	@exec $(BIN)/python -m bench
+
+# --no-config, and no option that names an index: where packages come from is the machine's matter.
+LOCK_WITH := $(BIN)/uv pip compile --no-config --quiet --universal --python-version 3.11 \
+	--generate-hashes --only-binary :all: $(if $(UPGRADE),--upgrade) \
+	--custom-compile-command "make lock  (uv pip compile --universal --python-version 3.11 --generate-hashes)"
+
+lock: venv ## Make both lock files again from pyproject.toml
+	@echo "== Resolving tests/requirements.lock"
+	@$(LOCK_WITH) --extra dev --output-file tests/requirements.lock pyproject.toml
+	@echo "== Resolving requirements.lock"
+	@$(LOCK_WITH) --constraints tests/requirements.lock --output-file requirements.lock pyproject.toml
+
+clean: ## Remove .venv and everything generated, but no store, audit log or key
+	@echo "== Removing .venv, build output and caches"
+	@rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+venv:
+	@command -v "$(PYTHON)" >/dev/null 2>&1 || { echo "$(PYTHON) is not there. Install Python 3.11 or later: sudo apt-get install python3" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than Python 3.11. Name a newer one: make PYTHON=python3.13 $(MAKECMDGOALS)" >&2; exit 1; }
+	@"$(PYTHON)" .ci/environment.py
