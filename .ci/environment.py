@@ -178,7 +178,7 @@ def run(
 
 
 def show_progress(line: str, seen: int, expected: int) -> None:
-    if not sys.stdout.isatty():
+    if not sys.stdout.isatty() or not line.startswith(("Collecting ", "Installing ")):
         return
     step = "unpacking" if line.startswith("Installing ") else f"{seen} of {expected}"
     print(f"\r\x1b[K   {step}", end="", flush=True)
