@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from connector.authentication.verification import Authenticator
     from connector.ingress.context import WireContext
     from connector.signing.publishing import PublishedDocuments
-    from connector.steps import Caller, Operation, Received
+    from connector.steps import Received
     from connector.telemetry.decisions import DecisionLog
     from connector.telemetry.metrics import Metrics
     from connector.transports.problems import ProblemRenderer

@@ -1,4 +1,4 @@
-"""May this caller ask for this operation?"""
+"""Whether a caller may ask for an operation."""
 
 from __future__ import annotations
 

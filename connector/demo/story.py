@@ -1,0 +1,237 @@
+"""The demo: a merchant, the gateway and a platform, and what the gateway decides.
+
+One table shows what was sent, what was decided and why. Everything runs on loopback and in a
+temporary folder.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import signal
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from connector.demo.merchant import COUNT_PATH
+from connector.demo.platform import PROFILE_PATH, Platform, Sent, new_private_jwk, send
+from connector.demo.processes import HOST, Decisions, DemoError, choose_port, running
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ENDPOINT: Final = "/ucp/v1"
+_ORDER: Final = {"line_items": [{"item": {"id": "bouquet_roses"}, "quantity": 1}]}
+_LARGER: Final = {"line_items": [{"item": {"id": "bouquet_roses"}, "quantity": 2}]}
+_PREFERRED_PORTS: Final = {"gateway": 8080, "admin": 9090, "merchant": 8182, "platform": 8183}
+
+
+class Ports(NamedTuple):
+    """Where each part of the demo listens."""
+
+    gateway: int
+    admin: int
+    merchant: int
+    platform: int
+
+
+class Row(NamedTuple):
+    """One line of the table."""
+
+    sent: str
+    expected: str
+    decided: str
+    why: str
+
+    @property
+    def good(self) -> bool:
+        """Whether the decision is the expected one."""
+        return self.decided == self.expected
+
+
+def run(*, once: bool, upstream: str | None) -> int:
+    """Play the story; return 0 if every decision was as expected."""
+    ports = Ports(
+        **{
+            name: choose_port(None if once else preferred)
+            for name, preferred in _PREFERRED_PORTS.items()
+        }
+    )
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with tempfile.TemporaryDirectory(prefix="ucp-connector-demo-") as folder, ExitStack() as up:
+            return _play(ports, Path(folder), up, once=once, upstream=upstream)
+    except DemoError as error:
+        print(f"ucp-connector demo: {error}", file=sys.stderr)  # noqa: T201 - a command's message
+        return 1
+    except KeyboardInterrupt:
+        return 0
+
+
+def _play(ports: Ports, folder: Path, up: ExitStack, *, once: bool, upstream: str | None) -> int:
+    jwk = new_private_jwk("platform-2026")
+    platform = Platform(f"http://{HOST}:{ports.platform}{PROFILE_PATH}", jwk)
+    authority = f"{HOST}:{ports.gateway}"
+    profile = folder / "profile.json"
+    profile.write_text(json.dumps(platform.profile()))
+    config = folder / "connector.yaml"
+    endpoint = "" if upstream else ENDPOINT
+    config.write_text(json.dumps(_configuration(ports, authority, endpoint, upstream), indent=2))
+    decisions = Decisions()
+    _say("starting a sample platform" if upstream else "starting a sample merchant and platform")
+    if upstream is None:
+        arguments = ["-m", "connector.demo.merchant", str(ports.merchant), authority]
+        up.enter_context(running("merchant", arguments, ports.merchant))
+    arguments = ["-m", "connector.demo.platform", str(ports.platform), str(profile)]
+    up.enter_context(running("platform", arguments, ports.platform))
+    _say("starting the gateway")
+    arguments = ["-m", "connector.cli.main", "serve", "-c", str(config)]
+    up.enter_context(running("gateway", arguments, ports.gateway, decisions.take))
+    good = True
+    if upstream is not None:
+        _invite(platform, authority, upstream)
+    else:
+        rows = _tell(platform, ports, decisions)
+        good = all(row.good for row in rows)
+        _print_table(rows)
+        sys.stdout.write(f"{sum(row.good for row in rows)} of {len(rows)} decisions as expected\n")
+        sys.stdout.flush()
+    if not once:
+        _say(f"serving on http://{authority}, metrics on http://{HOST}:{ports.admin}/metrics")
+        _say("decisions follow as they are made; Ctrl-C ends everything")
+        decisions.echo = True
+        signal.pause()
+    return 0 if good else 1
+
+
+def _configuration(
+    ports: Ports, authority: str, endpoint: str, upstream: str | None
+) -> dict[str, Any]:
+    """Return the gateway's configuration; JSON is YAML."""
+    return {
+        "listen": {"host": HOST, "port": ports.gateway},
+        "admin": {"host": HOST, "port": ports.admin},
+        # The sample platform publishes its profile on loopback, over plain HTTP.
+        "discovery": {"insecure_allow_loopback_profiles": True},
+        "merchants": [
+            {
+                "id": "demo-shop",
+                "authorities": [authority],
+                "scheme": "http",
+                "versions": ["2026-08-25"],
+                "endpoints": {"rest": endpoint},
+                "upstream": {"url": upstream or f"http://{HOST}:{ports.merchant}"},
+            }
+        ],
+    }
+
+
+def _tell(platform: Platform, ports: Ports, decisions: Decisions) -> list[Row]:
+    """Send the lifecycle of a checkout, then what must not reach the merchant."""
+    address, authority = (HOST, ports.gateway), f"{HOST}:{ports.gateway}"
+    sessions = f"{ENDPOINT}/checkout-sessions"
+    stranger = Platform(platform.profile_url, new_private_jwk("platform-2026"))
+    rows: list[Row] = []
+
+    def exchange(
+        what: str,
+        expected: str,
+        method: str,
+        target: str,
+        document: object = None,
+        *,
+        signer: Platform = platform,
+        alter: Callable[[dict[str, str], str, bytes], tuple[dict[str, str], str, bytes]]
+        | None = None,
+    ) -> Sent:
+        body = b"" if document is None else json.dumps(document).encode()
+        headers = signer.signed_headers(method, authority, target, body, int(time.time()))
+        if alter is not None:
+            headers, target, body = alter(headers, target, body)
+        sent = send(address, method, target, headers, body)
+        decision = decisions.of(sent.audit_id)
+        decided = sent.code or f"{decision['decision']} {sent.status}"
+        why = decision.get("explanation") or f"signed by {decision['keyid']}"
+        rows.append(Row(what, expected, decided, str(why)))
+        return sent
+
+    created = exchange("create checkout", "accept 201", "POST", sessions, _ORDER)
+    checkout = f"{sessions}/{json.loads(created.body).get('id', 'none')}"
+    exchange("get checkout", "accept 200", "GET", checkout)
+    exchange("update checkout", "accept 200", "PUT", checkout, _LARGER)
+    exchange("complete checkout", "accept 200", "POST", f"{checkout}/complete", {})
+    forwarded = _merchant_saw(ports)
+    exchange(
+        "GET without a signature",
+        "signature_missing",
+        "GET",
+        checkout,
+        alter=lambda headers, target, body: (
+            {name: value for name, value in headers.items() if "Signature" not in name},
+            target,
+            body,
+        ),
+    )
+    exchange(
+        "body altered on the way",
+        "digest_mismatch",
+        "PUT",
+        checkout,
+        _LARGER,
+        alter=lambda headers, target, body: (headers, target, body.replace(b"2", b"9")),
+    )
+    exchange(
+        "path altered on the way",
+        "signature_invalid",
+        "GET",
+        checkout,
+        alter=lambda headers, target, body: (headers, f"{target}0", body),
+    )
+    exchange(
+        "request for another host",
+        "unknown_authority",
+        "GET",
+        checkout,
+        alter=lambda headers, target, body: ({**headers, "Host": "other.example"}, target, body),
+    )
+    exchange("signed by a wrong key", "signature_invalid", "GET", checkout, signer=stranger)
+    if (after := _merchant_saw(ports)) != forwarded:
+        raise DemoError(f"the merchant saw {after - forwarded} of the refused requests")
+    _say(f"the merchant saw {forwarded} requests, and none of those that were refused")
+    return rows
+
+
+def _merchant_saw(ports: Ports) -> int:
+    seen = send((HOST, ports.merchant), "GET", COUNT_PATH, {}, b"")
+    return len(json.loads(seen.body)["seen"])
+
+
+def _invite(platform: Platform, authority: str, upstream: str) -> None:
+    """Print a signed request as a curl command line."""
+    target = "/checkout-sessions/chk_1"
+    headers = platform.signed_headers("GET", authority, target, b"", int(time.time()))
+    words = ["curl", "-i", f"http://{authority}{target}"]
+    for name, value in headers.items():
+        if name != "Host":
+            words += ["-H", f"{name}: {value}"]
+    sys.stdout.write(
+        f"The gateway stands in front of {upstream}. This request is signed and good for an hour;\n"
+        f"change anything in it and it will be refused:\n\n  {shlex.join(words)}\n\n"
+    )
+    sys.stdout.flush()
+
+
+def _print_table(rows: list[Row]) -> None:
+    heads = Row("sent", "expected", "decided", "why")
+    widths = [max(len(row[column]) for row in (heads, *rows)) for column in range(3)]
+    for row in (heads, Row(*("-" * width for width in widths), "---"), *rows):
+        cells = "  ".join(cell.ljust(width) for cell, width in zip(row[:3], widths, strict=True))
+        sys.stdout.write(f"{cells}  {row.why}\n")
+    sys.stdout.flush()
+
+
+def _say(text: str) -> None:
+    print(f"demo: {text}", file=sys.stderr, flush=True)  # noqa: T201 - progress of a command
