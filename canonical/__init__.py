@@ -10,6 +10,8 @@ from canonical.errors import (
     KeyNotFound,
     SignatureInvalid,
 )
+from canonical.jcs import canonicalize
+from canonical.jws import sign_detached, verify_detached
 from canonical.key_sets import KeySet, load_key_set
 from canonical.keys import Key, load_key, thumbprint
 
@@ -21,7 +23,10 @@ __all__ = [
     "KeyNotFound",
     "KeySet",
     "SignatureInvalid",
+    "canonicalize",
     "load_key",
     "load_key_set",
+    "sign_detached",
     "thumbprint",
+    "verify_detached",
 ]
