@@ -3,6 +3,8 @@
 Pure: bytes in, bytes out. No I/O, no clock, no settings. Every error is a CanonicalError.
 """
 
+from canonical.components import Component
+from canonical.digest import check_content_digest, content_digest
 from canonical.errors import (
     AlgorithmUnsupported,
     CanonicalError,
@@ -10,23 +12,42 @@ from canonical.errors import (
     KeyNotFound,
     SignatureInvalid,
 )
-from canonical.jcs import canonicalize
-from canonical.jws import sign_detached, verify_detached
+from canonical.fields import parse_dictionary, parse_item, parse_list
 from canonical.key_sets import KeySet, load_key_set
 from canonical.keys import Key, load_key, thumbprint
+from canonical.message import Headers, Request, Response
+from canonical.serialization import serialize
+from canonical.signatures import Signature, parse_signatures, sign, signature_base, verify
+from canonical.values import Date, DisplayString, InnerList, Token
 
 __all__ = [
     "AlgorithmUnsupported",
     "CanonicalError",
+    "Component",
+    "Date",
+    "DisplayString",
     "DuplicateKey",
+    "Headers",
+    "InnerList",
     "Key",
     "KeyNotFound",
     "KeySet",
+    "Request",
+    "Response",
+    "Signature",
     "SignatureInvalid",
-    "canonicalize",
+    "Token",
+    "check_content_digest",
+    "content_digest",
     "load_key",
     "load_key_set",
-    "sign_detached",
+    "parse_dictionary",
+    "parse_item",
+    "parse_list",
+    "parse_signatures",
+    "serialize",
+    "sign",
+    "signature_base",
     "thumbprint",
-    "verify_detached",
+    "verify",
 ]
