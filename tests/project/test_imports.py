@@ -1,0 +1,65 @@
+"""What canonical may import: an allow-list, where import-linter can only forbid by name."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# Of the standard library these reach for files, sockets, clocks, processes or chance.
+IMPURE = {
+    "asyncio", "concurrent", "ctypes", "datetime", "fcntl", "ftplib", "getpass", "glob", "http",
+    "io", "locale", "logging", "mmap", "multiprocessing", "os", "pathlib", "pickle", "platform",
+    "random", "sched", "secrets", "select", "selectors", "shelve", "shutil", "signal", "smtplib",
+    "socket", "socketserver", "sqlite3", "ssl", "subprocess", "tempfile", "threading", "time",
+    "urllib.error", "urllib.request", "uuid", "xmlrpc", "zoneinfo",
+}  # fmt: skip
+
+
+def imported(path: Path) -> set[str]:
+    """Dotted names of everything that a module imports, wherever in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def is_allowed(name: str) -> bool:
+    parts = name.split(".")
+    if any(".".join(parts[:length]) in IMPURE for length in range(1, len(parts) + 1)):
+        return False
+    return parts[0] in sys.stdlib_module_names or parts[0] in {"canonical", "cryptography"}
+
+
+def test_canonical_imports_the_pure_standard_library_and_cryptography_alone() -> None:
+    modules = sorted((ROOT / "canonical").rglob("*.py"))
+    assert modules
+    refused = {
+        path.name: sorted(name for name in imported(path) if not is_allowed(name))
+        for path in modules
+    }
+    assert {name: names for name, names in refused.items() if names} == {}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import httpx",
+        "import connector",
+        "from urllib import request",
+        "import urllib.request as u",
+        "from time import time",
+        "def f():\n    import socket",
+    ],
+)
+def test_what_is_impure_is_seen(tmp_path: Path, line: str) -> None:
+    module = tmp_path / "module.py"
+    module.write_text(line, encoding="utf-8")
+    assert not any(is_allowed(name) for name in imported(module))

@@ -1,0 +1,56 @@
+"""The lock files pin everything, with hashes, and say nothing about where it comes from."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+
+import pytest
+
+from tests.project.lockfile import DEVELOPMENT, RUN_TIME, declared, pins, requirements, text_of
+
+LOCKS = (RUN_TIME, DEVELOPMENT)
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_requirement_is_pinned_with_hashes(lock: str) -> None:
+    lines = requirements(lock)
+    unhashed = [line for line in lines if not re.search(r"--hash=sha256:[0-9a-f]{64}\b", line)]
+    assert unhashed == []
+    assert len(pins(lock)) == len(lines)
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_no_place_is_named(lock: str) -> None:
+    text = text_of(lock)
+    named = re.findall(r"://|^\s*-(?!-hash=)\S+|file:|(?<![\w.])/\w+/", text, re.MULTILINE)
+    assert named == []
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_its_header_says_how_it_is_made(lock: str) -> None:
+    header = text_of(lock).split("\n", 2)[:2]
+    assert "make lock" in header[1]
+    assert "uv pip compile" in header[1]
+
+
+def test_run_time_dependencies_are_in_both() -> None:
+    assert declared() - set(pins(RUN_TIME)) == set()
+    assert declared() - set(pins(DEVELOPMENT)) == set()
+
+
+def test_development_dependencies_are_in_the_second_alone() -> None:
+    development = declared("dev")
+    assert development - set(pins(DEVELOPMENT)) == set()
+    assert development & set(pins(RUN_TIME)) == set()
+
+
+def test_both_agree_on_every_version() -> None:
+    tested = pins(DEVELOPMENT)
+    assert {name: tested.get(name) for name in pins(RUN_TIME)} == pins(RUN_TIME)
+
+
+def test_what_builds_the_package_is_pinned() -> None:
+    build = tomllib.loads(text_of("pyproject.toml"))["build-system"]["requires"]
+    assert [line.partition(">=")[0] for line in build] == ["setuptools"]
+    assert "setuptools" in pins(DEVELOPMENT)

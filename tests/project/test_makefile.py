@@ -1,0 +1,77 @@
+"""What `make` says and starts, seen without building anything."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PROMISED = {"help", "run", "test", "check", "bench", "lock", "clean"}
+
+
+def make(*arguments: str) -> subprocess.CompletedProcess[str]:
+    # A make that is started by make's own test run would speak of its level and its folder.
+    environment = {
+        key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MAKELEVEL")
+    }
+    return subprocess.run(  # noqa: S603  # the arguments below
+        ["make", "-C", str(ROOT), "--no-print-directory", *arguments],  # noqa: S607  # from PATH, as a user does
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=environment,
+    )
+
+
+def test_alone_it_lists_every_command() -> None:
+    listed = re.findall(r"^  ([a-z-]+) +\S", make().stdout, re.MULTILINE)
+    assert set(listed) == PROMISED
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options"),
+    [
+        ([], []),
+        (["ONCE=1"], ["--once"]),
+        (["UPSTREAM=http://127.0.0.1:8000"], ["--upstream", "http://127.0.0.1:8000"]),
+    ],
+)
+def test_run_hands_its_variables_to_the_demo(arguments: list[str], options: list[str]) -> None:
+    last = make("--dry-run", "run", *arguments).stdout.splitlines()[-1]
+    assert last.replace('"', "").split() == ["exec", ".venv/bin/ucp-connector", "demo", *options]
+
+
+def test_without_python_one_line_says_what_to_install() -> None:
+    done = make("venv", "PYTHON=no-such-python")
+    ours = [line for line in done.stderr.splitlines() if not line.startswith("make: ***")]
+    assert len(ours) == 1
+    assert "apt-get install python3" in ours[0]
+    assert done.returncode != 0
+
+
+def test_an_older_python_is_refused_in_one_line(tmp_path: Path) -> None:
+    old = tmp_path / "python3"
+    old.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
+    old.chmod(0o755)
+    done = make("venv", f"PYTHON={old}")
+    ours = [line for line in done.stderr.splitlines() if not line.startswith("make: ***")]
+    assert len(ours) == 1
+    assert "older than Python 3.11" in ours[0]
+    assert done.returncode != 0
+
+
+def test_the_dependencies_are_checked_against_their_hashes() -> None:
+    text = (ROOT / ".ci" / "environment.py").read_text(encoding="utf-8")
+    assert '"--only-binary", ":all:", "--require-hashes"' in text
+    assert '"--no-deps", "--no-build-isolation", "-e"' in text
+
+
+def test_ci_runs_the_checks_and_then_the_tests() -> None:
+    lines = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    assert "set -euo pipefail" in lines
+    assert [line for line in lines if line.startswith("make ")] == ["make check", "make test"]
