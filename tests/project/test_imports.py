@@ -1,12 +1,18 @@
-"""What canonical may import: an allow-list, where import-linter can only forbid by name."""
+"""What may be imported: an allow-list for canonical, where import-linter can only forbid by name,
+and for the rest the dependencies that pyproject.toml declares.
+"""
 
 from __future__ import annotations
 
 import ast
+import re
 import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+
+from tests.project.lockfile import declared
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -63,3 +69,31 @@ def test_what_is_impure_is_seen(tmp_path: Path, line: str) -> None:
     module = tmp_path / "module.py"
     module.write_text(line, encoding="utf-8")
     assert not any(is_allowed(name) for name in imported(module))
+
+
+def undeclared(folder: str, names: set[str]) -> dict[str, str]:
+    """By third-party import below ``folder``: the distribution that is not among ``names``."""
+    distributions = packages_distributions()
+    found = {}
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        for top in {name.partition(".")[0] for name in imported(path)}:
+            if top in sys.stdlib_module_names or top in OURS:
+                continue
+            providers = {
+                re.sub(r"[-_.]+", "-", each).lower() for each in distributions.get(top, [top])
+            }
+            if not providers & names:
+                found[top] = ", ".join(sorted(providers))
+    return found
+
+
+OURS = {"canonical", "connector", "tests"}
+
+
+def test_what_runs_imports_declared_dependencies_alone() -> None:
+    assert undeclared("canonical", declared()) == {}
+    assert undeclared("connector", declared()) == {}
+
+
+def test_the_tests_import_declared_dependencies_alone() -> None:
+    assert undeclared("tests", declared() | declared("dev")) == {}
