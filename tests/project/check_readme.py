@@ -21,7 +21,7 @@ HELP_TIMEOUT = 60
 Help = Callable[[list[str]], str | None]
 """From the words of a subcommand to its help text, or none where it is refused."""
 
-_BLOCK = re.compile(r"^```(?:sh|bash|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^[ \t]*```(?:sh|bash|console)\n(.*?)^[ \t]*```", re.MULTILINE | re.DOTALL)
 _HEREDOC = re.compile(r"<<-?\s*'?\"?(\w+)['\"]?[^\n]*\n.*?^\s*\1$", re.MULTILINE | re.DOTALL)
 _SUBSTITUTION = re.compile(r"\$\(([^()]*)\)")
 _LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")

@@ -65,6 +65,10 @@ def test_what_is_not_there_is_named(text: str, named: str) -> None:
     assert named in problem
 
 
+def test_a_block_in_a_list_is_read_too() -> None:
+    assert list(commands("1. Run\n\n   ```sh\n   make run\n   ```\n")) == [["make", "run"]]
+
+
 def test_other_blocks_are_not_commands() -> None:
     assert list(commands("```yaml\nmake: deploy\n```\n\n    make deploy\n")) == []
 
