@@ -1,0 +1,140 @@
+"""A profile's octets to its version and keys: strict, bounded, and nothing else kept."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
+
+from canonical import KeySet, load_key_set
+from connector.errors import Refusal
+from connector.platforms.freshness import Life, life
+
+if TYPE_CHECKING:
+    from connector.egress.fetch import FetchedDocument
+    from connector.egress.urls import ProfileUrl
+
+MAX_DEPTH: Final = 32
+MAX_KEYS: Final = 100
+# What a key is found, judged and loaded by; a stranger's other members are not kept in memory.
+_MEMBERS: Final = ("kty", "crv", "x", "y", "kid", "use", "alg")
+# Octets, estimated generously: a profile, and an entry with the key that it may become.
+_PROFILE_WEIGHT: Final = 2048
+_KEY_WEIGHT: Final = 4096
+
+
+class Profile(NamedTuple):
+    """What a platform's profile says, and when it said so. Times are UNIX seconds."""
+
+    url: ProfileUrl
+    version: str
+    keys: KeySet
+    fetched_at: float
+    """When it was asked for: its life counts from here."""
+    received_at: float
+    """When it had come: it knows nothing later."""
+    life: Life
+    weight: int
+    """Octets of memory, estimated."""
+
+
+def read_profile(
+    url: ProfileUrl,
+    document: FetchedDocument,
+    *,
+    fetched_at: float,
+    received_at: float,
+    nested_keys: bool = False,
+) -> Profile:
+    """Read a fetched profile; raises ``Refusal("profile_malformed")``.
+
+    The keys are ``keys`` if present, else ``signing_keys`` (ucp-rules, section 2); below ``ucp``
+    only with ``nested_keys``. A profile without either has no keys.
+    """
+    profile = _parse(document.body)
+    ucp = profile.get("ucp")
+    version = ucp.get("version") if isinstance(ucp, dict) else None
+    if not isinstance(version, str):
+        raise _malformed("version_missing", "the profile has no ucp.version")
+    places = (profile, ucp) if nested_keys and isinstance(ucp, dict) else (profile,)
+    entries: Any = next(
+        (place[name] for place in places for name in ("keys", "signing_keys") if name in place), []
+    )
+    if not isinstance(entries, list):
+        raise _malformed("keys_not_a_list", "the profile's keys are not a list")
+    if len(entries) > MAX_KEYS:
+        raise _malformed("too_many_keys", f"the profile has more than {MAX_KEYS} keys")
+    kept = [_kept(entry) for entry in entries if isinstance(entry, dict)]
+    return Profile(
+        url,
+        version,
+        load_key_set(kept),
+        fetched_at,
+        received_at,
+        life(document.cache_control, document.age, fetched_at),
+        _PROFILE_WEIGHT + sum(map(_weight, kept)),
+    )
+
+
+def _parse(body: bytes) -> dict[str, Any]:
+    try:
+        # json.loads(bytes) would guess UTF-16 and skip a byte order mark.
+        parsed = json.loads(
+            body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant
+        )
+    except (ValueError, RecursionError) as error:
+        raise _malformed("not_json", f"the profile is not JSON: {error}") from error
+    if not isinstance(parsed, dict):
+        raise _malformed("not_an_object", "the profile is not a JSON object")
+    _check_depth(parsed)
+    return parsed
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a name occurs twice in one object")
+    return members
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _check_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [
+            child
+            for each in level
+            for child in (each.values() if isinstance(each, dict) else each)
+            if isinstance(child, (dict, list))
+        ]
+        if not level:
+            return
+    raise _malformed("too_deep", f"the profile is nested more than {MAX_DEPTH} levels deep")
+
+
+def _kept(entry: dict[str, Any]) -> dict[str, Any]:
+    """Keep what a key is loaded from; a member that is no text stays as one that is none."""
+    if "d" in entry:
+        # A private key that everybody can read vouches for nobody: an unusable entry.
+        return {"kid": _text(entry.get("kid"))}
+    kept: dict[str, Any] = {name: _text(entry[name]) for name in _MEMBERS if name in entry}
+    if "key_ops" in entry:
+        operations = entry["key_ops"]
+        verifies = isinstance(operations, list) and "verify" in operations
+        kept["key_ops"] = ["verify"] if verifies else []
+    return kept
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _weight(entry: dict[str, Any]) -> int:
+    # Four octets a character: the widest that Python stores.
+    return _KEY_WEIGHT + sum(4 * len(value) for value in entry.values() if value is not None)
+
+
+def _malformed(reason: str, explanation: str) -> Refusal:
+    return Refusal("profile_malformed", reason, explanation)
