@@ -50,7 +50,10 @@ check-readme: venv
 	@$(BIN)/python -m tests.project.check_readme
 
 check-deployment: venv
-	@echo "== Dockerfile, Kubernetes manifests, locks and project files"
+	@echo "== Kubernetes manifests (kustomize)"
+	@$(BIN)/python -m tests.project.kustomize
+	@echo "== Manifests, Dockerfile, lock files, documents and what is installed"
+	@$(BIN)/python -m pip check --quiet
 	@$(BIN)/python -m pytest -q --no-header -p no:cacheprovider tests/project
 
 bench: venv ## Measure the gateway beside the alternatives (minutes)
