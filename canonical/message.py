@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 Pairs: TypeAlias = "Sequence[tuple[bytes, bytes]] | Sequence[tuple[str, str]]"
 
+_LF: Final = 0x0A
+
 # RFC 9112 section 5.2: obs-fold = OWS CRLF RWS
 _OBS_FOLD: Final = re.compile(rb"[ \t]*\r\n[ \t]+")
 
@@ -55,7 +57,7 @@ class Headers:
             for name, value in self._pairs:
                 lower = name.lower()
                 stripped = value.strip(b" \t")
-                if b"\n" in stripped:
+                if _LF in stripped:
                     stripped = _OBS_FOLD.sub(b" ", stripped).strip(b" \t")
                 if lower in index:
                     index[lower].append(stripped)

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 # The one member of nearly every Signature header (RFC 9421 section 4.2).
 _SOLE_SIGNATURE: Final = re.compile(r"([a-z*][a-z0-9_\-.*]*)=:([A-Za-z0-9+/=]*):").fullmatch
 
+_LF: Final = 0x0A
+_CR: Final = 0x0D
+
 _MAX_LISTS: Final = 512
 _MAX_LIST_TEXT: Final = 1024
 _component_lists: Final[dict[str, tuple[Component, ...]]] = {}
@@ -103,9 +106,9 @@ def signature_base(message: Message, member: Signature | Text) -> bytes:
     base_lines.append(b'"@signature-params": ' + text.encode())
     base = b"\n".join(base_lines)
     # A value with a line end would be lines of its own; section 2.5, step 4: ASCII only.
-    if base.count(b"\n") != len(plan) or b"\r" in base or not base.isascii():
+    if base.count(_LF) != len(plan) or _CR in base or not base.isascii():
         for line in base_lines:
-            if b"\n" in line or b"\r" in line or not line.isascii():
+            if _LF in line or _CR in line or not line.isascii():
                 identifier = line.partition(b": ")[0].decode("ascii")
                 raise CanonicalError(f"{identifier}: the value is not one line of ASCII")
     return base

@@ -70,21 +70,25 @@ def authority_of(request: Request) -> str:
     It is the target's own in the absolute and authority forms, else that of the one Host line.
     CanonicalError where there is none, where there are two, or where target and Host differ.
     """
-    parts = split_target(request)
+    if request.target.startswith("/"):
+        scheme, own = request.scheme.lower(), None
+    else:
+        scheme, own, _, _ = split_target(request)
     if request.authority is not None:
-        return normal_authority(parts.scheme, request.authority)
+        return normal_authority(scheme, request.authority)
     hosts = request.headers.index.get(b"host", ())
     if len(hosts) > 1:
         raise CanonicalError("Host occurs more than once")
-    host = normal_authority(parts.scheme, hosts[0].decode("latin-1")) if hosts else None
-    if parts.authority is None:
-        if host is None:
+    if own is None:
+        if not hosts:
             raise CanonicalError("there is no Host")
-        return host
-    authority = normal_authority(parts.scheme, parts.authority)
+        return normal_authority(scheme, hosts[0].decode("latin-1"))
+    authority = normal_authority(scheme, own)
     # RFC 9112 section 3.2.2 tells to ignore Host here; one who does not would be misled.
-    if host not in (None, authority) and request.method != "CONNECT":
-        raise CanonicalError("the request target and Host name different authorities")
+    if hosts and request.method != "CONNECT":
+        host = normal_authority(scheme, hosts[0].decode("latin-1"))
+        if host != authority:
+            raise CanonicalError("the request target and Host name different authorities")
     return authority
 
 
