@@ -198,6 +198,7 @@ class AnswerReader:
     def _read_chunks(self, data: bytes) -> None:
         self._wire += len(data)
         self._tail = (self._tail + data)[-5:]
+        before = len(self.pieces)
         try:
             self._parser.feed_data(data)
         except HttpParserError:
@@ -205,6 +206,9 @@ class AnswerReader:
             if not self._answer_ended:
                 raise
             self._extra = True
+        if len(self.pieces) > before + 1:
+            # One piece for each read: chunks of a few octets would cost ten times their memory.
+            self.pieces[before:] = [b"".join(self.pieces[before:])]
         if self._wire - self._collected > (
             MAX_CHUNK_OVERHEAD + CHUNK_OVERHEAD_RATIO * self._collected
         ):

@@ -1,0 +1,73 @@
+"""Builds the head that one merchant is sent, with the parts that repeat kept ready."""
+
+from __future__ import annotations
+
+import random
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from connector.upstream.headers import (
+    forward_head,
+    forwarded_block,
+    observed_head,
+    verified_block,
+)
+
+if TYPE_CHECKING:
+    from connector.steps import Caller, Operation, Received
+
+_MEMO_LIMIT: Final = 4096
+# Trace ids name things; they are no secrets. Seeded from the operating system's randomness.
+_random_bytes: Final = random.Random().randbytes  # noqa: S311 - see above
+
+
+class Forwarding:
+    """The header rules of one merchant.
+
+    ``scheme`` is the merchant's own; ``host`` replaces the received Host, None keeps it.
+    """
+
+    def __init__(self, scheme: str, host: bytes | None) -> None:
+        self._scheme = scheme
+        self._host = host
+        self._blocks: dict[tuple[str, ...], bytes] = {}
+        self._forwarded = lru_cache(maxsize=256)(self._forwarded_block)
+
+    def verified(
+        self, received: Received, caller: Caller, operation: Operation, audit_id: str
+    ) -> bytes:
+        """Return the head of a verified request: what came, and what was proven."""
+        request = received.request
+        return forward_head(
+            request.method,
+            request.target,
+            request.headers,
+            len(request.body),
+            host=self._host,
+            verified=self._verified_block(caller, operation.name),
+            forwarded=self._forwarded(request.authority, request.headers.index[b"host"][0]),
+            client=received.peer,
+            audit_id=audit_id,
+            keyed_write=operation.key is not None,
+            random_bytes=_random_bytes,
+        )
+
+    def unverified(self, received: Received) -> bytes:
+        """Return the head of a request that nobody verified (``insecure_observe``)."""
+        request = received.request
+        return observed_head(
+            request.method, request.target, request.headers, len(request.body), host=self._host
+        )
+
+    def _verified_block(self, caller: Caller, operation: str) -> bytes:
+        key = (caller.identity, caller.keyid, caller.thumbprint, caller.tier, caller.version,
+               caller.scheme, operation)  # fmt: skip
+        block = self._blocks.get(key)
+        if block is None:
+            if len(self._blocks) >= _MEMO_LIMIT:
+                self._blocks.clear()
+            block = self._blocks[key] = verified_block(caller, operation)
+        return block
+
+    def _forwarded_block(self, authority: str | None, host: bytes) -> bytes:
+        return forwarded_block(self._scheme, authority or host.decode("latin-1"))
