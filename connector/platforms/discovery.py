@@ -1,0 +1,216 @@
+"""Discovery: from a profile URL to a profile that may be used, fetched as seldom as possible.
+
+    lookup   at hand and usable → the profile, without waiting; stale ones are fetched behind it
+    resolve  else: join the fetch under way → answer from the failures → ask the budgets → fetch
+    refresh  for a kid that the profile lacks: the same, but for at most one a minute for each URL
+    verified a signature verified: the document is kept before all that never verified anything
+
+One fetch is under way for each URL at a time (a *flight*), in the lane of who is asked for; each
+lane has its own places, so a flood of strangers leaves those of known platforms free. A flight
+belongs to no request: one that goes away does not cancel it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from math import ceil
+from typing import TYPE_CHECKING, Final
+
+from connector.errors import Refusal
+from connector.platforms.budgets import Budgets, Lane
+from connector.platforms.cache import SegmentedCache
+from connector.platforms.documents import read_profile
+from connector.platforms.failures import Failure, Failures
+from connector.platforms.freshness import FLOOR
+from connector.platforms.recent import Recent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from connector.egress.fetch import Fetch
+    from connector.egress.urls import ProfileUrl
+    from connector.platforms.documents import Profile
+
+PLACES: Final = {Lane.REGISTERED: 32, Lane.VERIFIED: 32, Lane.STRANGER: 16}
+"""Fetches under way at a time, by lane: what the sockets of discovery are bounded by."""
+CACHE_WEIGHT: Final = 64 * 1024 * 1024
+"""Octets of memory, estimated, for all profiles together."""
+YOUNG: Final = 5.0
+"""Seconds in which a document counts as current: an unknown kid is then simply unknown."""
+
+_Flight = asyncio.Task["Profile | Failure"]
+
+
+class Discovery:
+    """The profiles of platforms that publish them; one for a process, on one event loop.
+
+    ``fetch`` has a fetcher for each lane (lanes that share one share its name look-ups too).
+    ``clock`` gives UNIX seconds, never steps back, and is the one that every ``now`` comes from.
+    ``rate`` and ``burst`` are the budget of strangers, ``patience`` is the most seconds that a
+    request waits for a fetch.
+    """
+
+    def __init__(
+        self,
+        fetch: Mapping[Lane, Fetch],
+        *,
+        clock: Callable[[], float],
+        rate: float,
+        burst: int,
+        cache_entries: int,
+        nested_keys: bool = False,
+        patience: float = 10.0,
+        places: Mapping[Lane, int] = PLACES,
+    ) -> None:
+        self._fetch = fetch
+        self._clock = clock
+        self._nested_keys = nested_keys
+        self._patience = patience
+        self._cache: SegmentedCache[Profile] = SegmentedCache(cache_entries, CACHE_WEIGHT)
+        self._failures = Failures(cache_entries)
+        self._budgets = Budgets(rate, burst)
+        self._flights: dict[str, _Flight] = {}
+        self._free = dict(places)
+        self._places = {lane: asyncio.Semaphore(number) for lane, number in places.items()}
+        self._refreshed: Recent[str, float] = Recent(cache_entries)
+
+    def lookup(self, url: str, now: float, *, registered: bool = False) -> Profile | None:
+        """Return the profile of a normalised URL if it is at hand, without waiting.
+
+        Fresh, or stale as far as its sender allows; a stale one is fetched again behind the
+        caller's back.
+        """
+        profile = self._cache.get(url)
+        if profile is None:
+            return None
+        life = profile.life
+        until = life.registered_until if registered else life.discovered_until
+        if now < until:
+            return profile
+        if now < until + life.stale_for:
+            self._revalidate(profile.url, now, registered=registered)
+            return profile
+        return None
+
+    async def resolve(self, url: ProfileUrl, *, peer: str, registered: bool, now: float) -> Profile:
+        """Return the profile, fetching it where it is not at hand.
+
+        Raises ``Refusal``: ``discovery_pending`` over a budget, or what the fetch failed with, now
+        or not long ago.
+        """
+        profile = self.lookup(url.url, now, registered=registered)
+        if profile is not None:
+            return profile
+        flight = self._flights.get(url.url)
+        if flight is None:
+            flight = self._start(url, peer, registered=registered)
+        return await self._join(flight)
+
+    async def refresh(self, url: ProfileUrl, *, peer: str, registered: bool, now: float) -> Profile:
+        """Return a profile that is final for a request of arrival ``now`` whose kid it lacks.
+
+        That is one received since, or only just; where the kid is still not in it, it is not
+        found. Raises ``Refusal``: ``discovery_pending`` where the one refresh a minute is spent or
+        a budget is, or what the fetch failed with.
+        """
+        flight = self._flights.get(url.url)
+        if flight is None:
+            current = self._clock()
+            profile = self._cache.get(url.url)
+            if profile is not None and (
+                profile.received_at >= now or current - profile.received_at < YOUNG
+            ):
+                return profile
+            # One refresh per floor, started or failed: a kid costs its sender nothing.
+            last = self._refreshed.get(url.url)
+            if last is not None and current < last + FLOOR:
+                wait = last + FLOOR - current
+                raise _pending("refresh_spent", "the profile was fetched again not long ago", wait)
+            flight = self._start(url, peer, registered=registered)
+            self._refreshed.put(url.url, current)
+        return await self._join(flight)
+
+    def verified(self, url: str) -> None:
+        """Note that a signature verified with a key of this URL's document."""
+        self._cache.promote(url)
+
+    async def aclose(self) -> None:
+        """Cancel every fetch under way and wait for its end."""
+        flights = list(self._flights.values())
+        for flight in flights:
+            flight.cancel()
+        await asyncio.gather(*flights, return_exceptions=True)
+
+    def _revalidate(self, url: ProfileUrl, now: float, *, registered: bool) -> None:
+        if url.url in self._flights or self._failures.current(url.url, now) is not None:
+            return
+        # Over a budget the stale profile serves on, until it may not any more.
+        with contextlib.suppress(Refusal):
+            self._start(url, None, registered=registered)
+
+    def _start(self, url: ProfileUrl, peer: str | None, *, registered: bool) -> _Flight:
+        """Start a flight, or raise why there is none."""
+        now = self._clock()
+        failure = self._failures.current(url.url, now)
+        if failure is not None:
+            failure.refuse(now)
+        lane = Lane.STRANGER
+        if registered:
+            lane = Lane.REGISTERED
+        elif self._cache.is_protected(url.url):
+            lane = Lane.VERIFIED
+        # Registered platforms wait for a place: there are only as many as the configuration has.
+        if self._free[lane] <= 0 and lane is not Lane.REGISTERED:
+            raise _pending("lane_full", f"too many fetches under way for lane {lane.value}", 1)
+        wait = self._budgets.take(lane, url.url, url.origin, peer, now)
+        if wait > 0:
+            raise _pending("over_budget", f"too many fetches for lane {lane.value}", wait)
+        self._free[lane] -= 1
+        flight = asyncio.get_running_loop().create_task(self._fly(url, lane))
+        self._flights[url.url] = flight
+        # Not at the end of the flight itself: one cancelled before its first step has no end.
+        flight.add_done_callback(lambda _: self._land(url.url, lane))
+        return flight
+
+    def _land(self, url: str, lane: Lane) -> None:
+        del self._flights[url]
+        self._free[lane] += 1
+
+    async def _fly(self, url: ProfileUrl, lane: Lane) -> Profile | Failure:
+        """Fetch, read and keep. A failure leaves the document that is held as it is."""
+        try:
+            async with self._places[lane]:
+                fetched_at = self._clock()
+                document = await self._fetch[lane](url)
+                received_at = self._clock()
+            profile = read_profile(
+                url,
+                document,
+                fetched_at=fetched_at,
+                received_at=received_at,
+                nested_keys=self._nested_keys,
+            )
+        except Refusal as refusal:
+            return self._failures.record(url.url, refusal, self._clock())
+        self._failures.forget(url.url)
+        self._cache.put(url.url, profile, profile.weight)
+        return profile
+
+    async def _join(self, flight: _Flight) -> Profile:
+        try:
+            async with asyncio.timeout(self._patience):
+                outcome = await asyncio.shield(flight)
+        except TimeoutError as error:
+            raise _pending("slow", "the profile is still being fetched", 1) from error
+        except asyncio.CancelledError:
+            if flight.cancelled():
+                raise _pending("closing", "discovery is shutting down", 1) from None
+            raise
+        if isinstance(outcome, Failure):
+            outcome.refuse(self._clock())
+        return outcome
+
+
+def _pending(reason: str, explanation: str, wait: float) -> Refusal:
+    return Refusal("discovery_pending", reason, explanation, retry_after=max(1, ceil(wait)))

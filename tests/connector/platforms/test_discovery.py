@@ -1,0 +1,522 @@
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from connector.egress.urls import ProfileUrl, normalise
+from connector.errors import Refusal
+from connector.platforms.budgets import Lane
+from connector.platforms.discovery import PLACES, Discovery
+from tests.connector.platforms.profiles import fetched, jwk, profile_json
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from connector.egress.fetch import FetchedDocument
+    from connector.platforms.documents import Profile
+
+URL = normalise("https://platform.example/ucp")
+UNREACHABLE = Refusal("profile_unreachable", "timeout", "no answer")
+
+
+class Network:
+    """Documents by URL, a clock, and a gate that holds fetches back while it is closed."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.documents: dict[str, FetchedDocument | Refusal] = {}
+        self.fetched: list[str] = []
+        self.running = 0
+        self.most_running = 0
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.started = asyncio.Event()
+
+    def clock(self) -> float:
+        return self.now
+
+    async def fetch(self, url: ProfileUrl) -> FetchedDocument:
+        self.fetched.append(url.url)
+        self.running += 1
+        self.most_running = max(self.most_running, self.running)
+        self.started.set()
+        try:
+            await self.gate.wait()
+        finally:
+            self.running -= 1
+        document = self.documents.get(url.url, UNREACHABLE)
+        if isinstance(document, Refusal):
+            raise Refusal(document.code.name, document.reason, document.explanation)
+        return document
+
+    def publish(self, *kids: str, url: ProfileUrl = URL, cache_control: str = "") -> None:
+        self.documents[url.url] = fetched(profile_json(*map(jwk, kids)), cache_control)
+
+    def discovery(self, **changes: Any) -> Discovery:
+        settings = {"rate": 10.0, "burst": 10, "cache_entries": 100, **changes}
+        return Discovery(dict.fromkeys(Lane, self.fetch), clock=self.clock, **settings)
+
+
+async def resolve(
+    network: Network, discovery: Discovery, url: ProfileUrl = URL, *, registered: bool = False
+) -> Profile:
+    return await discovery.resolve(url, peer="peer", registered=registered, now=network.now)
+
+
+async def refresh(
+    network: Network, discovery: Discovery, *, arrived: float | None = None
+) -> Profile:
+    now = network.now if arrived is None else arrived
+    return await discovery.refresh(URL, peer="peer", registered=False, now=now)
+
+
+async def refused(call: Awaitable[object]) -> tuple[str, str, int | None]:
+    with pytest.raises(Refusal) as caught:
+        await call
+    return caught.value.code.name, caught.value.reason, caught.value.retry_after
+
+
+async def settle() -> None:
+    """Let everything that can run without the outside run."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+def test_a_profile_is_fetched_once_and_then_at_hand() -> None:
+    async def scenario() -> None:
+        network = Network()
+        network.publish("a")
+        discovery = network.discovery()
+        assert discovery.lookup(URL.url, network.now) is None
+        profile = await resolve(network, discovery)
+        assert profile.keys.get("a").kid == "a"
+        assert discovery.lookup(URL.url, network.now) is profile
+        assert await resolve(network, discovery) is profile
+        assert network.fetched == [URL.url]
+
+    asyncio.run(scenario())
+
+
+def test_requests_for_one_url_share_one_fetch() -> None:
+    async def scenario() -> None:
+        network = Network()
+        network.publish("a")
+        network.gate.clear()
+        discovery = network.discovery()
+        waiting = [asyncio.create_task(resolve(network, discovery)) for _ in range(50)]
+        await settle()
+        network.gate.set()
+        profiles = await asyncio.gather(*waiting)
+        assert all(profile is profiles[0] for profile in profiles)
+        assert network.fetched == [URL.url]
+
+    asyncio.run(scenario())
+
+
+def test_a_request_that_goes_away_does_not_cancel_the_fetch() -> None:
+    async def scenario() -> None:
+        network = Network()
+        network.publish("a")
+        network.gate.clear()
+        discovery = network.discovery()
+        first = asyncio.create_task(resolve(network, discovery))
+        second = asyncio.create_task(resolve(network, discovery))
+        await settle()
+        first.cancel()
+        await settle()
+        network.gate.set()
+        assert (await second).keys.get("a").kid == "a"
+        assert network.fetched == [URL.url]
+
+    asyncio.run(scenario())
+
+
+def test_a_request_waits_no_longer_than_its_patience() -> None:
+    async def scenario() -> None:
+        network = Network()
+        network.publish("a")
+        network.gate.clear()
+        discovery = network.discovery(patience=0.01)
+        assert await refused(resolve(network, discovery)) == ("discovery_pending", "slow", 1)
+        network.gate.set()
+        await settle()
+        assert discovery.lookup(URL.url, network.now) is not None
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("registered", "seconds"), [(False, 600), (True, 3600)], ids=["discovered", "registered"]
+)
+def test_a_document_is_used_as_long_as_its_platforms_tier_allows(
+    registered: bool,  # noqa: FBT001 - a parameter of the test
+    seconds: int,
+) -> None:
+    async def scenario() -> None:
+        network = Network()
+        network.publish("a", cache_control="max-age=86400")
+        discovery = network.discovery()
+        await resolve(network, discovery, registered=registered)
+        network.now += seconds - 1
+        assert discovery.lookup(URL.url, network.now, registered=registered) is not None
+        network.now += 1
+        assert discovery.lookup(URL.url, network.now, registered=registered) is None
+        await resolve(network, discovery, registered=registered)
+        assert network.fetched == [URL.url] * 2
+
+    asyncio.run(scenario())
+
+
+def test_a_stale_document_serves_while_one_fetch_goes_on_behind_it() -> None:
+    async def scenario() -> None:
+        network = Network()
+        network.publish("old", cache_control="max-age=60, stale-while-revalidate=30")
+        discovery = network.discovery()
+        old = await resolve(network, discovery)
+        network.publish("new")
+        network.now += 61
+        for _ in range(5):
+            assert discovery.lookup(URL.url, network.now) is old
+        await settle()
+        newer = discovery.lookup(URL.url, network.now)
+        assert newer is not None
+        assert newer.keys.get("new").kid == "new"
+        assert network.fetched == [URL.url] * 2
+
+    asyncio.run(scenario())
+
+
+def test_staleness_ends_and_then_the_failure_shows() -> None:
+    async def scenario() -> None:
+        network = Network()
+        network.publish("old", cache_control="max-age=60, stale-while-revalidate=30")
+        discovery = network.discovery()
+        old = await resolve(network, discovery)
+        network.documents.clear()
+        network.now += 61
+        assert discovery.lookup(URL.url, network.now) is old
+        await settle()
+        assert discovery.lookup(URL.url, network.now) is old
+        assert network.fetched == [URL.url] * 2  # backing off: not once for each request
+        network.now += 29
+        assert discovery.lookup(URL.url, network.now) is None
+        assert (await refused(resolve(network, discovery)))[0] == "profile_unreachable"
+
+    asyncio.run(scenario())
+
+
+def test_without_a_budget_the_stale_document_serves_on() -> None:
+    async def scenario() -> None:
+        network = Network()
+        network.publish("old", cache_control="max-age=60, stale-while-revalidate=30")
+        discovery = network.discovery(rate=0.001, burst=1)
+        old = await resolve(network, discovery)
+        network.now += 61
+        assert discovery.lookup(URL.url, network.now) is old
+        await settle()
+        assert network.fetched == [URL.url]
+
+    asyncio.run(scenario())
+
+
+def test_a_failure_is_answered_from_memory_until_its_back_off_ends() -> None:
+    async def scenario() -> None:
+        network = Network()
+        discovery = network.discovery()
+        assert (await refused(resolve(network, discovery)))[:2] == (
+            "profile_unreachable",
+            "timeout",
+        )
+        network.now += 4.9
+        assert (await refused(resolve(network, discovery)))[0] == "profile_unreachable"
+        assert network.fetched == [URL.url]
+        network.publish("a")
+        network.now += 0.1
+        assert (await resolve(network, discovery)).keys.get("a").kid == "a"
+
+    asyncio.run(scenario())
+
+
+def test_a_malformed_profile_is_a_failure_too() -> None:
+    async def scenario() -> None:
+        network = Network()
+        network.documents[URL.url] = fetched(b"<html>")
+        discovery = network.discovery()
+        for _ in range(2):
+            assert (await refused(resolve(network, discovery)))[:2] == (
+                "profile_malformed",
+                "not_json",
+            )
+        assert network.fetched == [URL.url]
+
+    asyncio.run(scenario())
+
+
+def test_a_kid_that_is_missing_is_looked_for_once_more() -> None:
+    async def scenario() -> None:
+        network = Network()
+        network.publish("old", cache_control="max-age=600")
+        discovery = network.discovery()
+        await resolve(network, discovery)
+        network.now += 5
+        network.publish("old", "new")
+        assert (await refresh(network, discovery)).keys.get("new").kid == "new"
+        assert network.fetched == [URL.url] * 2
+
+    asyncio.run(scenario())
+
+
+def test_a_document_younger_than_5_seconds_is_final() -> None:
+    async def scenario() -> None:
+        network = Network()
+        network.publish("old")
+        discovery = network.discovery()
+        profile = await resolve(network, discovery)
+        network.now += 4.9
+        assert await refresh(network, discovery) is profile
+        assert network.fetched == [URL.url]
+
+    asyncio.run(scenario())
+
+
+def test_a_document_received_since_the_request_came_is_final() -> None:
+    async def scenario() -> None:
+        network = Network()
+        network.publish("old")
+        discovery = network.discovery()
+        profile = await resolve(network, discovery)
+        network.now += 30
+        assert await refresh(network, discovery, arrived=1000.0) is profile
+        assert network.fetched == [URL.url]
+
+    asyncio.run(scenario())
+
+
+def test_one_refresh_a_minute_and_meanwhile_nothing_is_final() -> None:
+    async def scenario() -> None:
+        network = Network()
+        network.publish("old", cache_control="max-age=600")
+        discovery = network.discovery()
+        await resolve(network, discovery)
+        network.now += 10
+        await refresh(network, discovery)
+        network.now += 10
+        assert await refused(refresh(network, discovery)) == (
+            "discovery_pending",
+            "refresh_spent",
+            50,
+        )
+        network.now += 50
+        await refresh(network, discovery)
+        assert network.fetched == [URL.url] * 3
+
+    asyncio.run(scenario())
+
+
+def test_requests_that_find_a_refresh_under_way_wait_for_it() -> None:
+    async def scenario() -> None:
+        network = Network()
+        network.publish("old", cache_control="max-age=600")
+        discovery = network.discovery()
+        await resolve(network, discovery)
+        network.now += 10
+        network.gate.clear()
+        waiting = [asyncio.create_task(refresh(network, discovery)) for _ in range(20)]
+        await settle()
+        network.publish("new")
+        network.gate.set()
+        profiles = await asyncio.gather(*waiting)
+        assert {profile.keys.get("new").kid for profile in profiles} == {"new"}
+        assert network.fetched == [URL.url] * 2
+
+    asyncio.run(scenario())
+
+
+def test_a_failed_refresh_leaves_the_document_and_its_life() -> None:
+    async def scenario() -> None:
+        network = Network()
+        network.publish("old", cache_control="max-age=600")
+        discovery = network.discovery()
+        old = await resolve(network, discovery)
+        network.documents.clear()
+        network.now += 10
+        assert (await refused(refresh(network, discovery)))[0] == "profile_unreachable"
+        network.now += 589
+        assert discovery.lookup(URL.url, network.now) is old
+
+    asyncio.run(scenario())
+
+
+def test_a_failed_refresh_is_spent_as_any_other() -> None:
+    async def scenario() -> None:
+        network = Network()
+        network.publish("old", cache_control="max-age=600")
+        discovery = network.discovery()
+        await resolve(network, discovery)
+        network.documents.clear()
+        network.now += 10
+        await refused(refresh(network, discovery))
+        network.now += 30
+        assert (await refused(refresh(network, discovery)))[1] == "refresh_spent"
+        assert network.fetched == [URL.url] * 2
+
+    asyncio.run(scenario())
+
+
+def other(number: int) -> ProfileUrl:
+    return normalise(f"https://platform-{number}.example/ucp")
+
+
+def test_over_the_budget_is_pending_with_a_time_to_come_back() -> None:
+    async def scenario() -> None:
+        network = Network()
+        discovery = network.discovery(rate=0.5, burst=2)
+        for number in range(2):
+            network.publish("a", url=other(number))
+            await resolve(network, discovery, other(number))
+        assert await refused(resolve(network, discovery, other(2))) == (
+            "discovery_pending",
+            "over_budget",
+            2,
+        )
+        assert len(network.fetched) == 2
+
+    asyncio.run(scenario())
+
+
+def test_a_flood_of_strangers_stays_within_its_bounds_while_known_platforms_go_on() -> None:
+    """10,000 profile URLs, each answered slowly (issue: What it must show, 4)."""
+
+    async def scenario() -> None:
+        network = Network()
+        known, registered = normalise("https://known.example/"), normalise("https://reg.example/")
+        for url in (known, registered):
+            network.publish("a", url=url)
+        discovery = network.discovery(rate=1e6, burst=1_000_000)
+        await resolve(network, discovery, known)
+        discovery.verified(known.url)
+        network.gate.clear()
+        flood = [
+            asyncio.create_task(resolve(network, discovery, other(number)))
+            for number in range(10_000)
+        ]
+        await settle()
+        assert network.running == PLACES[Lane.STRANGER]
+        assert len(discovery._flights) == PLACES[Lane.STRANGER]
+        # Known platforms: one is at hand, and both are fetched anew in lanes of their own.
+        assert discovery.lookup(known.url, network.now) is not None
+        network.now += 61
+        both = [
+            asyncio.create_task(resolve(network, discovery, known)),
+            asyncio.create_task(resolve(network, discovery, registered, registered=True)),
+        ]
+        await settle()
+        assert network.running == PLACES[Lane.STRANGER] + 2
+        network.gate.set()
+        for task in both:
+            assert (await task).keys.get("a").kid == "a"
+        outcomes = await asyncio.gather(*flood, return_exceptions=True)
+        codes = [each.code.name for each in outcomes if isinstance(each, Refusal)]
+        assert codes.count("profile_unreachable") == PLACES[Lane.STRANGER]
+        assert codes.count("discovery_pending") == 10_000 - PLACES[Lane.STRANGER]
+        assert network.most_running == PLACES[Lane.STRANGER] + 2
+        assert discovery._flights == {}
+        assert discovery._free == PLACES
+
+    asyncio.run(scenario())
+
+
+def test_a_flood_that_succeeds_fills_no_more_than_the_cache_and_leaves_known_platforms() -> None:
+    async def scenario() -> None:
+        network = Network()
+        network.publish("a")
+        discovery = network.discovery(rate=1e6, burst=1_000_000)
+        await resolve(network, discovery)
+        discovery.verified(URL.url)
+        document = fetched(profile_json(jwk("a")))
+        for number in range(10_000):
+            network.now += 0.0001
+            url = other(number)
+            network.documents = {url.url: document}
+            await discovery.resolve(url, peer=str(number), registered=False, now=network.now)
+        assert len(discovery._cache) == 100
+        assert discovery.lookup(URL.url, network.now) is not None
+
+    asyncio.run(scenario())
+
+
+def test_a_flood_that_fails_fills_no_more_than_the_table_of_failures() -> None:
+    async def scenario() -> None:
+        network = Network()
+        discovery = network.discovery(rate=1e6, burst=1_000_000)
+        for number in range(1000):
+            await refused(
+                discovery.resolve(other(number), peer=str(number), registered=False, now=1000)
+            )
+        assert len(discovery._failures) == 100
+
+    asyncio.run(scenario())
+
+
+def test_registered_platforms_wait_for_a_place_instead_of_being_refused() -> None:
+    async def scenario() -> None:
+        network = Network()
+        number = PLACES[Lane.REGISTERED] + 10
+        for index in range(number):
+            network.publish("a", url=other(index))
+        network.gate.clear()
+        discovery = network.discovery(rate=0.001, burst=1)
+        waiting = [
+            asyncio.create_task(resolve(network, discovery, other(index), registered=True))
+            for index in range(number)
+        ]
+        await settle()
+        assert network.running == PLACES[Lane.REGISTERED]
+        network.gate.set()
+        assert len(await asyncio.gather(*waiting)) == number
+
+    asyncio.run(scenario())
+
+
+def test_a_place_is_given_back_after_a_failure() -> None:
+    async def scenario() -> None:
+        network = Network()
+        discovery = network.discovery(
+            places={Lane.STRANGER: 1, Lane.VERIFIED: 1, Lane.REGISTERED: 1}
+        )
+        for number in range(3):
+            assert (await refused(resolve(network, discovery, other(number))))[
+                0
+            ] == "profile_unreachable"
+
+    asyncio.run(scenario())
+
+
+def test_closing_ends_every_fetch_and_tells_those_who_wait() -> None:
+    async def scenario() -> None:
+        network = Network()
+        network.gate.clear()
+        discovery = network.discovery()
+        waiting = asyncio.create_task(resolve(network, discovery))
+        await network.started.wait()
+        await discovery.aclose()
+        assert await refused(waiting) == ("discovery_pending", "closing", 1)
+        assert (network.running, discovery._flights) == (0, {})
+
+    asyncio.run(scenario())
+
+
+def test_closing_ends_a_fetch_that_has_not_begun() -> None:
+    async def scenario() -> None:
+        network = Network()
+        discovery = network.discovery()
+        waiting = asyncio.create_task(resolve(network, discovery))
+        await asyncio.sleep(0)
+        await discovery.aclose()
+        assert (await refused(waiting))[1] == "closing"
+        assert network.fetched == []
+        assert discovery._free == PLACES
+
+    asyncio.run(scenario())
