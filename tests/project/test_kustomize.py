@@ -57,7 +57,7 @@ def test_every_manifest_belongs_to_something_that_is_rendered() -> None:
             *(name for entry in spec.get("configMapGenerator", []) for name in entry["files"]),
         ]
         named |= {path, *((path.parent / name).resolve() for name in files)}
-    assert {path for path in MANIFESTS.rglob("*.yaml")} <= named
+    assert set(MANIFESTS.rglob("*.yaml")) <= named
 
 
 def kustomization(folder: Path, text: str) -> Path:
