@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from connector.transports.problems import ProblemRenderer
     from connector.transports.rest import RestTransport
     from connector.upstream.client import UpstreamClient
-    from connector.upstream.headers import Forwarding
+    from connector.upstream.forwarding import Forwarding
 
 
 class Lane(NamedTuple):
@@ -134,11 +134,11 @@ async def _forward(
             request.method.encode("ascii"), head, request.body, retry_read=request.method == "GET"
         )
     except UpstreamUnreachable as error:
-        raise Refusal("upstream_unreachable", "upstream_unreachable", str(error)) from error
+        raise Refusal("upstream_unreachable", "upstream_unreachable", error.explanation) from error
     except UpstreamError as error:
         # Sent, and no whole answer: a write may have happened, a read has not changed anything.
         code = "outcome_unknown" if writes else "upstream_timeout"
-        raise Refusal(code, error.reason, str(error)) from error
+        raise Refusal(code, "no_whole_answer", error.explanation) from error
     finally:
         journal.step("forward")
     headers = answer_headers(answer.headers)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from canonical import CanonicalError, check_content_digest
+from canonical import CanonicalError
+from canonical.digest import checked_algorithms
 from connector.errors import Refusal
 
 if TYPE_CHECKING:
@@ -23,9 +24,8 @@ def check_body(request: Request) -> None:
             raise Refusal("digest_mismatch", "digest_missing", "a body without Content-Digest")
         return
     try:
-        check_content_digest(values, request.body)
+        algorithms = checked_algorithms(values, request.body)
     except CanonicalError as error:
         raise Refusal("digest_mismatch", "digest_mismatch", str(error)) from error
-    # An exact key of the dictionary: parsed just now, so a mere search would do only for one line.
-    if not any(b"sha-256=" in value for value in values):
+    if "sha-256" not in algorithms:
         raise Refusal("digest_mismatch", "digest_sha256_missing", "Content-Digest lacks sha-256")

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from connector.egress.urls import ProfileUrl
     from connector.steps import Received
 
+
 class Registered(NamedTuple):
     """A registered platform: its terms, and its pinned keys where it has them."""
 
@@ -57,7 +58,7 @@ class SigningProfile(Protocol):
 class Profiles(Protocol):
     """Where profiles come from: the network in the gateway, a table in vector runs."""
 
-    def lookup(self, url: str, now: float) -> SigningProfile | None:
+    def lookup(self, url: str, now: float, *, registered: bool) -> SigningProfile | None:
         """Return a profile that is at hand, without waiting."""
 
     async def resolve(
@@ -194,10 +195,11 @@ class Authenticator:
         registered = examined.registered
         if registered is not None and registered.keys is not None:
             return _Keys(registered.keys, registered.version or "", pinned=True)
-        profile = self._profiles.lookup(agent.url, received.at)
+        known, now = registered is not None, received.at
+        profile = self._profiles.lookup(agent.url, now, registered=known)
         if profile is None:
             profile = await self._profiles.resolve(
-                agent, peer=received.peer, registered=registered is not None, now=received.at
+                agent, peer=received.peer, registered=known, now=now
             )
         return _Keys(profile.keys, profile.version, pinned=False)
 
