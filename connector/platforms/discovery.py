@@ -89,7 +89,7 @@ class Discovery:
         if now < until:
             return profile
         if now < until + life.stale_for:
-            self._revalidate(profile.url, now, registered=registered)
+            self._revalidate(profile.url, registered=registered)
             return profile
         return None
 
@@ -142,10 +142,10 @@ class Discovery:
             flight.cancel()
         await asyncio.gather(*flights, return_exceptions=True)
 
-    def _revalidate(self, url: ProfileUrl, now: float, *, registered: bool) -> None:
-        if url.url in self._flights or self._failures.current(url.url, now) is not None:
+    def _revalidate(self, url: ProfileUrl, *, registered: bool) -> None:
+        if url.url in self._flights:
             return
-        # Over a budget the stale profile serves on, until it may not any more.
+        # Backing off or over a budget, the stale profile serves on until it may not any more.
         with contextlib.suppress(Refusal):
             self._start(url, None, registered=registered)
 

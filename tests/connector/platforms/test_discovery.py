@@ -84,6 +84,10 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
+def other(number: int) -> ProfileUrl:
+    return normalise(f"https://platform-{number}.example/ucp")
+
+
 def test_a_profile_is_fetched_once_and_then_at_hand() -> None:
     async def scenario() -> None:
         network = Network()
@@ -239,6 +243,27 @@ def test_a_failure_is_answered_from_memory_until_its_back_off_ends() -> None:
     asyncio.run(scenario())
 
 
+def test_a_success_ends_the_back_off() -> None:
+    async def scenario() -> None:
+        network = Network()
+        discovery = network.discovery(cache_entries=2)
+        await refused(resolve(network, discovery))
+        network.now += 5
+        network.publish("a")
+        await resolve(network, discovery)
+        # Two newer documents drive it out, and it fails again.
+        for number in range(2):
+            network.publish("a", url=other(number))
+            await resolve(network, discovery, other(number))
+        del network.documents[URL.url]
+        await refused(resolve(network, discovery))
+        network.now += 5  # and not ten
+        await refused(resolve(network, discovery))
+        assert network.fetched.count(URL.url) == 4
+
+    asyncio.run(scenario())
+
+
 def test_a_malformed_profile_is_a_failure_too() -> None:
     async def scenario() -> None:
         network = Network()
@@ -363,10 +388,6 @@ def test_a_failed_refresh_is_spent_as_any_other() -> None:
         assert network.fetched == [URL.url] * 2
 
     asyncio.run(scenario())
-
-
-def other(number: int) -> ProfileUrl:
-    return normalise(f"https://platform-{number}.example/ucp")
 
 
 def test_over_the_budget_is_pending_with_a_time_to_come_back() -> None:
