@@ -65,6 +65,7 @@ class Platform:
     def __init__(self, profile_url: str, private_jwk: dict[str, str]) -> None:
         self.profile_url = profile_url
         self._key = load_key(private_jwk)
+        self._kid = private_jwk["kid"]
 
     def profile(self) -> dict[str, Any]:
         """Return the profile document that the platform publishes."""
@@ -87,7 +88,7 @@ class Platform:
             method=method, target=target, scheme="http", headers=list(headers.items()), body=body
         )
         headers["Signature-Input"], headers["Signature"] = sign(
-            message, self._key, components, created=now, expires=now + _HOUR, keyid=self._key.kid
+            message, self._key, components, created=now, expires=now + _HOUR, keyid=self._kid
         )
         return headers
 

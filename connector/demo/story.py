@@ -227,7 +227,8 @@ def _invite(platform: Platform, authority: str, upstream: str) -> None:
 def _print_table(rows: list[Row]) -> None:
     heads = Row("sent", "expected", "decided", "why")
     widths = [max(len(row[column]) for row in (heads, *rows)) for column in range(3)]
-    for row in (heads, Row(*("-" * width for width in widths), "---"), *rows):
+    rule = Row("-" * widths[0], "-" * widths[1], "-" * widths[2], "---")
+    for row in (heads, rule, *rows):
         cells = "  ".join(cell.ljust(width) for cell, width in zip(row[:3], widths, strict=True))
         sys.stdout.write(f"{cells}  {row.why}\n")
     sys.stdout.flush()
