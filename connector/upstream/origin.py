@@ -47,6 +47,8 @@ def parse_origin(url: str, context: ssl.SSLContext | None = None) -> Origin:
     host = parts.hostname
     if not host or "@" in parts.netloc or not parts.netloc.isascii() or " " in parts.netloc:
         raise ValueError(f"an upstream URL names one host in ASCII and no user: {url!r}")
+    # What the resolver could not even be asked for: empty and over-long labels.
+    host.encode("idna")
     default = _DEFAULT_PORTS[parts.scheme]
     port = default if parts.port is None else parts.port
     literal = f"[{host}]" if ":" in host else host

@@ -9,6 +9,7 @@ it is taken.
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from collections import deque
 from typing import TYPE_CHECKING, Final
@@ -231,8 +232,10 @@ class Pool:
 
 
 def _why_not(error: OSError) -> str:
-    """Name the reason without the address, which may be a secret of the merchant's network."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"The merchant's certificate was refused: {error.verify_message}."
-    reason = error.strerror or type(error).__name__
+    if isinstance(error, ssl.SSLError):
+        return f"TLS with the merchant failed: {error.reason}."
+    # asyncio's own texts leave out what the system said; a resolver's error numbers are negative.
+    reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error
     return f"No connection to the merchant: {reason}."

@@ -41,11 +41,13 @@ def test_an_origin_is_read(url: str, host: str, port: int, authority: bytes) -> 
         "http://shop:port",
         "http://shop:99999",
         "http://sh op",
+        "http://shop..example",
+        f"http://{'a' * 64}.example",
         "http://sh\u00f6p",
     ],
 )
 def test_a_url_that_is_no_origin_is_refused(url: str) -> None:
-    with pytest.raises(ValueError, match=r"upstream URL|[Pp]ort"):
+    with pytest.raises(ValueError, match=r"upstream URL|[Pp]ort|idna"):
         parse_origin(url)
 
 
