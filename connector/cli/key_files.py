@@ -1,0 +1,77 @@
+"""Private keys from files: a JWK, a set of them, or PEM."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from canonical import CanonicalError, load_key
+from canonical.base64 import encode_url
+from connector.cli.failure import CommandError
+
+if TYPE_CHECKING:
+    from canonical import Key
+
+_CURVES: Final = {"secp256r1": ("P-256", 32), "secp384r1": ("P-384", 48)}
+
+
+def read_private_key(path: str, kid: str | None) -> Key:
+    """Read the key to sign with; ``kid`` chooses one out of a set. CommandError says why not."""
+    data = Path(path).read_bytes()
+    try:
+        jwk = _from_pem(data) if data.lstrip().startswith(b"-----BEGIN") else _from_json(data, kid)
+        key = load_key(jwk)
+    except (CanonicalError, ValueError) as error:
+        # The texts of these name members and kinds, never values.
+        raise CommandError(f"{path}: {error}") from error
+    if not key.is_private:
+        raise CommandError(f"{path}: a public key cannot sign")
+    return key
+
+
+def _from_json(data: bytes, kid: str | None) -> dict[str, Any]:
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError):
+        raise ValueError("neither a JWK nor PEM") from None
+    keys = document.get("keys") if isinstance(document, dict) else None
+    if isinstance(keys, list):
+        found = [entry for entry in keys if isinstance(entry, dict)]
+        if len(found) != 1 or kid is not None:
+            found = [entry for entry in found if entry.get("kid") == kid]
+        if len(found) != 1:
+            raise ValueError("a set of keys; --keyid must name one of them")
+        return dict(found[0])
+    if not isinstance(document, dict):
+        raise ValueError("a JWK is a JSON object")  # noqa: TRY004 - one kind of error for one cause
+    return document
+
+
+def _from_pem(data: bytes) -> dict[str, Any]:
+    try:
+        key = load_pem_private_key(data, password=None)
+    except TypeError:
+        raise ValueError("the key is encrypted; decrypt it first") from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise ValueError("no private key in PEM") from None
+    if isinstance(key, Ed25519PrivateKey):
+        point = encode_url(key.public_key().public_bytes_raw())
+        secret = encode_url(key.private_bytes_raw())
+        return {"kty": "OKP", "crv": "Ed25519", "x": point, "d": secret}
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name not in _CURVES:
+        raise ValueError("the key is neither P-256 nor P-384 nor Ed25519")
+    crv, size = _CURVES[key.curve.name]
+    numbers = key.private_numbers()
+    return {
+        "kty": "EC",
+        "crv": crv,
+        "x": encode_url(numbers.public_numbers.x.to_bytes(size)),
+        "y": encode_url(numbers.public_numbers.y.to_bytes(size)),
+        "d": encode_url(numbers.private_value.to_bytes(size)),
+    }
