@@ -1,0 +1,69 @@
+"""What stands behind the profile URLs of the cases. Each differs from ``PLATFORM`` in one thing."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from connector.diagnosis.generator.keys import public_jwk, thumbprint
+
+PLATFORM: Final = "https://platform.example/.well-known/ucp"
+_VERSION: Final = "2026-08-25"
+_ES256: Final = public_jwk("platform-2026")
+_NEXT: Final = public_jwk("platform-next", kid="platform-2026")
+# RFC 8032 section 5.1.3: y = 1 is the neutral element, a point of order 1.
+_NEUTRAL: Final = "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
+
+def url(host: str) -> str:
+    """Return the profile URL of one of the hosts below ``platform.example``."""
+    return f"https://{host}.platform.example/.well-known/ucp"
+
+
+def _profile(*jwks: dict[str, Any], version: str = _VERSION, keys: str = "keys") -> dict[str, Any]:
+    return {"json": {"ucp": {"version": version}, keys: list(jwks)}}
+
+
+DOCUMENTS: Final[dict[str, dict[str, Any]]] = {
+    PLATFORM: _profile(_ES256, public_jwk("platform-es384"), public_jwk("platform-ed25519")),
+    # Versions and where keys stand
+    url("april"): _profile(_ES256, version="2026-04-08", keys="signing_keys"),
+    url("both-lists"): {
+        "json": {"ucp": {"version": _VERSION}, "keys": [_ES256], "signing_keys": [_NEXT]}
+    },
+    url("keys-win"): {"json": {"ucp": {"version": _VERSION}, "keys": [], "signing_keys": [_ES256]}},
+    url("january"): _profile(_ES256, version="2026-01-11"),
+    # What a set may hold
+    url("web-bot-auth"): _profile(
+        public_jwk("platform-ed25519", kid=thumbprint("platform-ed25519"))
+    ),
+    url("web-bot-auth-other-kid"): _profile(public_jwk("platform-ed25519")),
+    url("same-key-twice"): _profile(_ES256, _ES256),
+    url("duplicate-kid"): _profile(_ES256, _NEXT),
+    url("beside-unknown"): _profile(
+        {"kid": "future", "kty": "LATTICE", "crv": "ML-DSA-65", "pub": "AQAB"}, _ES256
+    ),
+    url("encryption-key"): _profile(public_jwk("platform-2026", use="enc")),
+    url("key-ops-verify"): _profile(public_jwk("platform-2026", key_ops=["verify"])),
+    url("key-ops-sign"): _profile(public_jwk("platform-2026", key_ops=["sign"])),
+    url("no-kid"): _profile(public_jwk("platform-2026", kid=None)),
+    # Entries that cannot be used
+    url("symmetric"): _profile({"kid": "platform-2026", "kty": "oct", "k": "AAECAwQFBgcICQoL"}),
+    url("rsa"): _profile({"kid": "platform-2026", "kty": "RSA", "n": "xjlCRBqkOC2t", "e": "AQAB"}),
+    url("unknown-curve"): _profile(public_jwk("platform-2026", crv="secp256k1", alg=None)),
+    url("wrong-alg"): _profile(public_jwk("platform-2026", alg="ES384")),
+    url("off-curve"): _profile(public_jwk("platform-2026", y=_ES256["x"])),
+    url("short-coordinate"): _profile(public_jwk("platform-2026", x=_ES256["x"][:-4])),
+    url("low-order"): _profile(public_jwk("platform-ed25519", x=_NEUTRAL)),
+    # Documents that are none
+    url("no-version"): {"json": {"ucp": {}, "keys": [_ES256]}},
+    url("keys-object"): {"json": {"ucp": {"version": _VERSION}, "keys": {"platform": _ES256}}},
+    url("no-object"): {"json": [_ES256]},
+    url("status-503"): {"status": 503},
+    url("status-404"): {"status": 404},
+    url("redirect"): {"status": 302},
+    url("timeout"): {"error": "timeout"},
+    url("refused"): {"error": "connection"},
+    url("bad-certificate"): {"error": "tls"},
+    url("no-address"): {"error": "unresolvable"},
+    url("inside"): {"error": "special_use"},
+}

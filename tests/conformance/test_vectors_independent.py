@@ -1,0 +1,118 @@
+"""The files of vectors/, judged by an implementation that shares no code with ours."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from canonical import load_key
+from connector.diagnosis.vectors import Accept, Case, Reject, VectorFile, read_vectors
+from tests.conformance.oracle import verifies
+
+VECTORS: Final = Path(__file__).parents[2] / "vectors"
+FILES: Final = {path.name: read_vectors(path.read_bytes()) for path in VECTORS.glob("*.json")}
+CASES: Final = [
+    pytest.param(file, case, id=case.id) for _, file in sorted(FILES.items()) for case in file.cases
+]
+# What is wrong with the signature itself, so that any implementation must refuse it. Every other
+# refusal is one of policy.
+_OF_THE_SIGNATURE: Final = frozenset(
+    {
+        "alg_parameter",
+        "base_unbuildable",
+        "digest_missing",
+        "label_mismatch",
+        "malformed",
+        "one_header",
+        "signature_encoding",
+        "signature_mismatch",
+        "signature_missing",
+    }
+)
+# A refusal of policy that the other implementation makes too: no signature can be made so.
+_REFUSED_BY_BOTH: Final = "component-request-of-request"
+# Refused here for what the wire or the signature header says, before a key is looked for.
+_NOT_EXPRESSIBLE: Final = {
+    "key-keyid-absent": "no key is named",
+    "key-keyid-token": "it refuses a keyid that is a token",
+    "key-keyid-unknown": "no key has this name",
+    "time-decimal": "it refuses created unless it is an integer",
+    "time-string": "it refuses created unless it is an integer",
+    "time-date": "it reads RFC 8941, which has no dates",
+    "host-missing": "its messages have an absolute URL",
+    "target-fragment": "its messages have an absolute URL",
+    "target-backslash": "it refuses URLs that no RFC allows",
+}
+
+
+def _signed_by(file: VectorFile, case: Case) -> list[tuple[str, dict[str, Any]]]:
+    """Return each label with the key that its keyid names."""
+    headers = dict(case.request.headers)
+    text = headers.get(b"Signature-Input", b"").decode("ascii")
+    by_name = {**file.keys, **{load_key(jwk).thumbprint: jwk for jwk in file.keys.values()}}
+    found = []
+    for label, keyid in re.findall(r'([a-z0-9-]+)=\([^)]*\)[^,]*?;keyid="?([^",;]+)', text):
+        if keyid in by_name:
+            found.append((label, dict(by_name[keyid])))
+    return found
+
+
+@pytest.mark.parametrize(("file", "case"), CASES)
+def test_the_other_implementation_agrees_on_the_signature(file: VectorFile, case: Case) -> None:
+    if case.id in _NOT_EXPRESSIBLE:
+        return
+    signed = _signed_by(file, case)
+    verified = [label for label, jwk in signed if verifies(case.request, label, jwk)]
+    if isinstance(case.expect, Accept):
+        assert case.expect.label in verified
+    elif case.expect.reason in _OF_THE_SIGNATURE or case.id == _REFUSED_BY_BOTH:
+        # Beside the bad one a good one may stand that covers too little.
+        assert len(verified) < max(1, len(signed))
+    else:
+        # Only policy is against it: nothing but the one thing is wrong with it.
+        assert verified
+
+
+def test_what_it_cannot_express_is_in_the_files() -> None:
+    ids = {case.id for file in FILES.values() for case in file.cases}
+
+    assert set(_NOT_EXPRESSIBLE) <= ids
+    assert not any(
+        isinstance(case.expect, Accept)
+        for file in FILES.values()
+        for case in file.cases
+        if case.id in _NOT_EXPRESSIBLE
+    )
+
+
+def test_every_refusal_says_which_code() -> None:
+    codes = {
+        case.expect.code
+        for file in FILES.values()
+        for case in file.cases
+        if isinstance(case.expect, Reject)
+    }
+
+    assert codes >= {
+        "algorithm_unsupported",
+        "digest_mismatch",
+        "headers_too_large",
+        "idempotency_key_invalid",
+        "idempotency_key_missing",
+        "invalid_profile_url",
+        "key_not_found",
+        "malformed_request",
+        "operation_not_permitted",
+        "profile_malformed",
+        "profile_not_trusted",
+        "profile_unreachable",
+        "signature_invalid",
+        "signature_missing",
+        "unknown_authority",
+        "unknown_operation",
+        "unsupported_media",
+        "version_unsupported",
+    }

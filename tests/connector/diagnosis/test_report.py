@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import json
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from connector.diagnosis.report import as_json, as_junit, as_table
+from connector.diagnosis.vectors import Accept
+from connector.diagnosis.verdicts import Outcome, Refused, brief, difference
+
+ACCEPT = Accept("https://p.example/", "k", "sig1", '"@method": GET\n"@signature-params": ()')
+REFUSED = Refused("signature_invalid", "expired", "expired 31 s ago")
+
+GOOD = Outcome("a.json", "one", "First.", "RFC 9421", "accept", "accept", "", 0.001)
+BAD = Outcome("b.json", "two", "Second.", "RFC 9530", "accept", "digest_mismatch", "no <\x00>", 0.5)
+
+
+@pytest.mark.parametrize(
+    ("expected", "decided", "says"),
+    [
+        (ACCEPT, ACCEPT, ""),
+        (("signature_invalid", "expired"), REFUSED, ""),
+        (("signature_invalid", None), REFUSED, ""),
+        (("signature_invalid", "stale"), REFUSED, "reason is expired (expired 31 s ago)"),
+        (("key_not_found", None), REFUSED, "code is signature_invalid (expired: expired 31 s ago)"),
+        (("key_not_found", None), ACCEPT, "accepted"),
+        (ACCEPT, REFUSED, "refused: signature_invalid (expired): expired 31 s ago"),
+        (ACCEPT, ACCEPT._replace(identity="x"), "identity is 'x', not 'https://p.example/'"),
+        (ACCEPT, ACCEPT._replace(keyid="x"), "keyid is 'x', not 'k'"),
+        (ACCEPT, ACCEPT._replace(label="x"), "label is 'x', not 'sig1'"),
+        (
+            ACCEPT,
+            ACCEPT._replace(signature_base='"@method": PUT\n"@signature-params": ()'),
+            "line 1 of the signature base is '\"@method\": PUT', not '\"@method\": GET'",
+        ),
+        (
+            ACCEPT,
+            ACCEPT._replace(signature_base='"@method": GET'),
+            "the signature base has 1 lines, not 2",
+        ),
+    ],
+)
+def test_the_first_difference_is_named(
+    expected: Accept | tuple[str, str | None], decided: Accept | Refused, says: str
+) -> None:
+    assert difference(expected, decided) == says
+
+
+def test_a_decision_in_brief() -> None:
+    assert brief(ACCEPT) == "accept"
+    assert brief(REFUSED) == "signature_invalid (expired)"
+    assert brief(("key_not_found", "key_not_found")) == "key_not_found"
+    assert brief(("key_not_found", None)) == "key_not_found"
+
+
+def test_the_table_ends_with_the_sum() -> None:
+    assert as_table([GOOD, BAD]).split("\n") == [
+        "a.json",
+        "  ok    one  accept",
+        "b.json",
+        "  FAIL  two  digest_mismatch",
+        "        expected accept: no <\x00>",
+        "1 of 2 cases as expected",
+    ]
+    assert as_table([]) == "0 of 0 cases as expected"
+
+
+def test_json_has_one_entry_a_case() -> None:
+    document = json.loads(as_json([GOOD, BAD]))
+
+    assert (document["good"], document["total"]) == (1, 2)
+    assert [case["good"] for case in document["cases"]] == [True, False]
+    assert document["cases"][1]["problem"] == BAD.problem
+
+
+def test_junit_is_xml_with_a_suite_a_file() -> None:
+    root = ET.fromstring(as_junit([GOOD, BAD]))  # noqa: S314 - made just here
+
+    suites = root.findall("testsuite")
+    assert [(s.get("name"), s.get("tests"), s.get("failures")) for s in suites] == [
+        ("a.json", "1", "0"),
+        ("b.json", "1", "1"),
+    ]
+    failure = suites[1].find("testcase/failure")
+    assert failure is not None
+    assert failure.get("message") == "expected accept: no <�>"
+    assert suites[0].find("testcase/failure") is None
