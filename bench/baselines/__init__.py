@@ -1,0 +1,1 @@
+"""The same job done with usual libraries, to compare with."""

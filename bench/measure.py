@@ -1,0 +1,196 @@
+"""The run: rounds in which every contender takes its turn with the same signed requests."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import time
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from bench.contenders import (
+    GATEWAY,
+    GENERATOR,
+    VERIFYING,
+    Place,
+    contender,
+    merchant,
+)
+from bench.load import generate
+from bench.machine import BenchError, ecdsa_rate
+from bench.processor import core_seconds, tree_seconds
+from bench.requests import TAMPERINGS, Platform, write_pool
+from bench.results import Control, Results, Sample
+from bench.servers import Server, exchange
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from bench.contenders import Merchant
+    from bench.requests import Pool
+
+METHODS: Final = ("GET", "POST")
+_READY_LIMIT: Final = 20.0
+_WARM_UP: Final = 1  # seconds
+_CONTROL: Final = 1
+_CONTROL_POOL: Final = 3_000
+_SPARE: Final = 0.5  # seconds' worth of requests more than a run can use
+
+
+class Plan(NamedTuple):
+    """How long, how often, and whom to measure."""
+
+    rounds: int
+    seconds: int
+    contenders: Sequence[str]
+
+
+class Bench:
+    """One whole run. ``tell`` is given a line of progress before each step."""
+
+    def __init__(self, plan: Plan, place: Place, tell: Callable[[str], None]) -> None:
+        self._plan = plan
+        self._place = place
+        self._tell = tell
+        self._platform = Platform()
+        self._results = Results([], [], [])
+
+    def run(self) -> Results:
+        """Start everything, measure, and end everything; raises BenchError."""
+        with contextlib.ExitStack() as stack:
+            shop = stack.enter_context(merchant(self._place))
+            servers = {}
+            for name in self._plan.contenders:
+                if name == GENERATOR:
+                    servers[name] = shop.server
+                    continue
+                self._tell(f"starting {name}")
+                servers[name] = stack.enter_context(
+                    contender(name, self._place, shop.server.port, self._platform)
+                )
+                self._check(servers[name])
+            self._warm_up(servers)
+            for number in range(self._plan.rounds):
+                self._round(number, servers, shop)
+        return self._results
+
+    def _check(self, server: Server) -> None:
+        """Send one of each kind before any load: what verifies must pass, the rest must not."""
+        if server.name not in VERIFYING:
+            return
+        now, series = int(time.time()), _series()
+        deadline = time.monotonic() + _READY_LIMIT
+        for method in METHODS:
+            make = self._platform.get if method == "GET" else self._platform.post
+            status, text = exchange(server.port, make(series, 1, now))
+            while status != 200 and time.monotonic() < deadline:
+                time.sleep(0.2)
+                status, text = exchange(server.port, make(series, 1, now))
+            if status != 200:
+                shown = text[:200].decode("utf-8", "replace")
+                raise BenchError(f"{server.name} answers a good {method} with {status}: {shown}")
+            for tampering in TAMPERINGS[method]:
+                status, _ = exchange(server.port, make(series, 1, now, tampering))
+                if not 400 <= status <= 499:
+                    raise BenchError(
+                        f"{server.name} answers a {method} with altered {tampering} with {status}"
+                    )
+
+    def _warm_up(self, servers: dict[str, Server]) -> None:
+        for method in METHODS:
+            with self._pool(method, 10_000) as pool:
+                for name, server in servers.items():
+                    self._tell(f"warming up {name}, {method}")
+                    generate(server.port, pool, _WARM_UP, self._place.cores.others)
+
+    def _round(self, number: int, servers: dict[str, Server], shop: Merchant) -> None:
+        where = f"round {number + 1} of {self._plan.rounds}"
+        self._tell(f"{where}: openssl speed")
+        checks = ecdsa_rate(self._place.cores, max(1, self._plan.seconds // 2))
+        self._results.ecdsa.append(checks)
+        names = list(servers)
+        order = names[number % len(names) :] + names[: number % len(names)]
+        for method in METHODS:
+            # Nothing on one core checks more signatures than openssl: no pool is used up by a
+            # contender that verifies.
+            self._tell(f"{where}: signing {method} requests")
+            with self._pool(method, int(checks * (self._plan.seconds + _SPARE))) as pool:
+                for name in order:
+                    self._tell(f"{where}: {name}, {method}")
+                    self._sample(number, servers[name], name, method, pool, shop)
+            with self._pool(method, _CONTROL_POOL, tampered=True) as pool:
+                for name in order:
+                    # The alternatives show once that they do verify.
+                    if name == GATEWAY or (name in VERIFYING and number == 0):
+                        self._tell(f"{where}: {name}, tampered {method}")
+                        self._control(number, servers[name], method, pool, shop)
+
+    def _sample(
+        self, number: int, server: Server, name: str, method: str, pool: Pool, shop: Merchant
+    ) -> None:
+        core = self._place.cores.contender
+        reached, served = shop.requests(), tree_seconds(shop.server.pid)
+        spent, whole, began = tree_seconds(server.pid), core_seconds(core), time.monotonic()
+        load = generate(server.port, pool, self._plan.seconds, self._place.cores.others)
+        wall = time.monotonic() - began
+        now = core_seconds(core)
+        spent = tree_seconds(server.pid) - spent
+        served = tree_seconds(shop.server.pid) - served
+        used = now.processes - whole.processes
+        self._results.samples.append(
+            Sample(
+                round=number,
+                contender=name,
+                method=method,
+                requests=load.requests,
+                rate=load.requests / load.seconds,
+                p50=load.p50,
+                p99=load.p99,
+                cpu=spent / max(load.requests, 1),
+                core_busy=(used + now.interrupts - whole.interrupts) / wall,
+                core_foreign=0.0 if name == GENERATOR else max(used - spent, 0.0) / wall,
+                core_stolen=(now.stolen - whole.stolen) / wall,
+                generator_busy=load.generator / wall,
+                merchant_busy=served / wall,
+                errors=load.errors,
+                repeated=load.wraps,
+                reached=shop.requests() - reached - 1,
+            )
+        )
+
+    def _control(
+        self, number: int, server: Server, method: str, pool: Pool, shop: Merchant
+    ) -> None:
+        reached = shop.requests()
+        load = generate(server.port, pool, _CONTROL, self._place.cores.others, statuses=True)
+        self._results.controls.append(
+            Control(
+                round=number,
+                contender=server.name,
+                method=method,
+                statuses=load.statuses,
+                errors={kind: n for kind, n in load.errors.items() if kind != "status"},
+                reached=shop.requests() - reached - 1,
+            )
+        )
+
+    @contextlib.contextmanager
+    def _pool(self, method: str, count: int, *, tampered: bool = False) -> Iterator[Pool]:
+        path = self._place.folder / f"{method}.pool"
+        try:
+            yield write_pool(
+                path,
+                self._platform,
+                method,
+                _series(),
+                count,
+                int(time.time()),
+                tampered=tampered,
+            )
+        finally:
+            path.unlink()
+            for log in self._place.folder.glob("*.log"):
+                log.open("wb").close()
+
+
+def _series() -> str:
+    return secrets.token_hex(4)
