@@ -1,0 +1,94 @@
+"""Settings that load and are checked, but that nothing follows yet.
+
+The gateway says at its start which of them somebody has set. A path leaves this table in the same
+change that gives it its effect.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from connector.settings.base import Section
+from connector.settings.shape import show_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from connector.settings.schema import Settings
+
+INERT: Final = frozenset(
+    {
+        "listen.workers",
+        "admin.token_file",
+        "store.url",
+        "store.directory",
+        "store.timeout",
+        "store.tombstone_ttl",
+        "store.max_replayable_body",
+        "store.encryption_keys",
+        "store.wait_replicas",
+        "store.wait_in_progress",
+        "audit.directory",
+        "audit.keys",
+        "audit.instance",
+        "audit.durability",
+        "audit.evidence_key",
+        "signing.keys",
+        "discovery.fleet_key",
+        "rates.reads",
+        "rates.writes",
+        "tiers.discovered.freshness.nonce",
+        "tiers.discovered.rates",
+        "tiers.registered.schemes",
+        "tiers.registered.freshness.nonce",
+        "tiers.registered.rates",
+        "merchants[].endpoints.mcp",
+        "merchants[].upstream.idempotent",
+        "merchants[].upstream.refusals",
+        "merchants[].platforms.directory",
+        "merchants[].platforms.registered[].schemes",
+        "merchants[].platforms.registered[].freshness.nonce",
+        "merchants[].platforms.registered[].rates",
+        "merchants[].platforms.registered[].allow_unbound_get",
+        "merchants[].platforms.registered[].allow_unbound_complete",
+        "merchants[].enforcement.rates",
+        "merchants[].validation",
+        "merchants[].responses",
+        "merchants[].rates",
+        "merchants[].signing",
+    }
+)
+"""Settings, and sections with all that is in them."""
+
+_WITHOUT_EFFECT_AT: Final = {"merchants[].platforms.registered[].schemes": ("rfc9421",)}
+"""Values that ask for nothing beyond the default, where the default itself is another one."""
+
+
+def inert_settings(settings: Settings) -> list[str]:
+    """Name the settings without effect that were set, and set to other than their default."""
+    return list(_changed(settings, "", (), inert=False))
+
+
+def _changed(
+    section: Section, pattern: str, path: tuple[str | int, ...], *, inert: bool
+) -> Iterator[str]:
+    for name, field in type(section).model_fields.items():
+        if name not in section.model_fields_set:
+            continue
+        value = getattr(section, name)
+        here = f"{pattern}.{name}" if pattern else name
+        there = (*path, name)
+        if isinstance(value, Section):
+            yield from _changed(value, here, there, inert=inert or here in INERT)
+        elif isinstance(value, tuple) and value and isinstance(value[0], Section):
+            for index, element in enumerate(value):
+                if isinstance(element, Section):
+                    yield from _changed(
+                        element, f"{here}[]", (*there, index), inert=inert or here in INERT
+                    )
+        elif (
+            (inert or here in INERT)
+            and value != field.default
+            and value != _WITHOUT_EFFECT_AT.get(here)
+        ):
+            yield show_path(there)
