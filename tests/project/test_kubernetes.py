@@ -6,12 +6,14 @@ import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
-import yaml
 
+from connector.settings.loading import load_settings
 from tests.project.kustomize import MANIFESTS, Object, render
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from connector.settings.schema import Settings
 
 OVERLAYS = ("overlays/sidecar", "overlays/ingress")
 PROJECT = MANIFESTS.parents[1]
@@ -38,10 +40,9 @@ def container_of(overlay: str, name: str = "ucp-connector") -> Object:
     return container
 
 
-def configuration_of(overlay: str) -> Object:
-    text = one(overlay, "ConfigMap")["data"]["connector.yaml"]
-    configuration: Object = yaml.safe_load(text)
-    return configuration
+def settings_of(overlay: str) -> Settings:
+    """As the gateway itself reads the file that the ConfigMap is made from."""
+    return load_settings(MANIFESTS / overlay / "connector.yaml", {})
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -88,12 +89,9 @@ def test_every_mount_has_its_volume(overlay: str) -> None:
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_ports_and_probes_are_those_of_the_configuration(overlay: str) -> None:
-    configuration, container = configuration_of(overlay), container_of(overlay)
+    settings, container = settings_of(overlay), container_of(overlay)
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
-    assert ports == {
-        "http": configuration["listen"]["port"],
-        "admin": configuration["admin"]["port"],
-    }
+    assert ports == {"http": settings.listen.port, "admin": settings.admin.port}
     assert one(overlay, "Service")["spec"]["ports"][0]["targetPort"] == "http"
     probes = {name: container[f"{name}Probe"]["httpGet"] for name in PROBED}
     assert probes == {name: {"path": path, "port": "admin"} for name, path in PROBED.items()}
@@ -104,14 +102,14 @@ PROBED = {"startup": "/livez", "liveness": "/livez", "readiness": "/readyz"}
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_the_kubelet_and_the_service_reach_the_listeners(overlay: str) -> None:
-    configuration = configuration_of(overlay)
-    hosts = {configuration[name]["host"] for name in ("listen", "admin")}
+    settings = settings_of(overlay)
+    hosts = {settings.listen.host, settings.admin.host}
     assert hosts == {"0.0.0.0"}  # noqa: S104  # the pod's own addresses; policies guard them
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_the_admin_port_is_open_to_monitoring_alone(overlay: str) -> None:
-    port = configuration_of(overlay)["admin"]["port"]
+    port = settings_of(overlay).admin.port
     rules = [
         rule
         for policy in objects_of(overlay, "NetworkPolicy")
@@ -146,26 +144,28 @@ def test_the_container_asks_for_what_it_uses(overlay: str) -> None:
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_everything_that_is_written_lies_on_the_state_volume(overlay: str) -> None:
-    configuration, container = configuration_of(overlay), container_of(overlay)
+    settings, container = settings_of(overlay), container_of(overlay)
     (state,) = [mount for mount in container["volumeMounts"] if not mount.get("readOnly")]
     written = [
-        configuration["store"]["directory"],
-        configuration["audit"]["directory"],
-        configuration["audit"]["keys"],
-        configuration["signing"]["keys"],
+        settings.store.directory,
+        settings.audit.directory,
+        settings.audit.keys,
+        settings.signing.keys,
     ]
-    assert [path for path in written if not path.startswith(state["mountPath"] + "/")] == []
+    assert [path for path in written if not path.is_relative_to(state["mountPath"])] == []
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_the_grace_period_outlasts_the_drain(overlay: str) -> None:
     pause = container_of(overlay)["lifecycle"]["preStop"]["sleep"]["seconds"]
-    drain = CONNECT_TIMEOUT + RESPONSE_TIMEOUT
-    assert pod_of(overlay)["spec"]["terminationGracePeriodSeconds"] > pause + drain
+    grace = pod_of(overlay)["spec"]["terminationGracePeriodSeconds"]
+    assert grace > pause + longest_drain(overlay)
 
 
-# The defaults of upstream.connect_timeout and response_timeout, in seconds.
-CONNECT_TIMEOUT, RESPONSE_TIMEOUT = 2, 30
+def longest_drain(overlay: str) -> float:
+    """Seconds that a request may still run for after it was received."""
+    upstreams = [merchant.upstream for merchant in settings_of(overlay).merchants]
+    return max(each.connect_timeout + each.response_timeout for each in upstreams)
 
 
 def test_the_merchant_beside_the_gateway_outlives_its_drain() -> None:
@@ -174,15 +174,15 @@ def test_the_merchant_beside_the_gateway_outlives_its_drain() -> None:
         name: container_of(overlay, name)["lifecycle"]["preStop"]["sleep"]["seconds"]
         for name in ("ucp-connector", "merchant")
     }
-    assert pauses["merchant"] > pauses["ucp-connector"] + CONNECT_TIMEOUT + RESPONSE_TIMEOUT
+    assert pauses["merchant"] > pauses["ucp-connector"] + longest_drain(overlay)
     assert pod_of(overlay)["spec"]["terminationGracePeriodSeconds"] > pauses["merchant"]
 
 
 def test_the_sidecar_forwards_to_where_its_merchant_listens() -> None:
     overlay = "overlays/sidecar"
     (listen,) = container_of(overlay, "merchant")["env"]
-    (merchant,) = configuration_of(overlay)["merchants"]
-    assert merchant["upstream"]["url"] == f"http://{listen['value']}"
+    (merchant,) = settings_of(overlay).merchants
+    assert merchant.upstream.url == f"http://{listen['value']}"
     assert listen["value"].startswith("127.0.0.1:")
 
 
@@ -194,18 +194,18 @@ def test_one_disk_is_held_by_one_pod() -> None:
 def test_replicas_share_a_store() -> None:
     overlay = "overlays/ingress"
     assert one(overlay, "Deployment")["spec"]["replicas"] > 1
-    assert not configuration_of(overlay)["store"]["url"].startswith("embedded:")
+    assert settings_of(overlay).store.url.get_secret_value() != "embedded:"
 
 
 def test_the_ingress_routes_hosts_and_paths_that_the_gateway_serves() -> None:
     overlay = "overlays/ingress"
     ingress = one(overlay, "Ingress")["spec"]
-    (merchant,) = configuration_of(overlay)["merchants"]
-    assert [rule["host"] for rule in ingress["rules"]] == merchant["authorities"]
-    assert ingress["tls"][0]["hosts"] == merchant["authorities"]
+    (merchant,) = settings_of(overlay).merchants
+    assert [rule["host"] for rule in ingress["rules"]] == list(merchant.authorities)
+    assert ingress["tls"][0]["hosts"] == list(merchant.authorities)
     (rule,) = ingress["rules"]
     paths = {path["path"] for path in rule["http"]["paths"]}
-    assert paths == {"/ucp/v1", "/ucp/mcp", "/.well-known/ucp"}
+    assert paths == {merchant.endpoints.rest, merchant.endpoints.mcp, "/.well-known/ucp"}
 
 
 def test_the_stand_alone_gateway_reaches_its_merchant_and_its_store() -> None:
