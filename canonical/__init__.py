@@ -13,6 +13,8 @@ from canonical.errors import (
     SignatureInvalid,
 )
 from canonical.fields import parse_dictionary, parse_item, parse_list
+from canonical.jcs import canonicalize
+from canonical.jws import sign_detached, verify_detached
 from canonical.key_sets import KeySet, load_key_set
 from canonical.keys import Key, load_key, thumbprint
 from canonical.message import Headers, Request, Response
@@ -37,6 +39,7 @@ __all__ = [
     "Signature",
     "SignatureInvalid",
     "Token",
+    "canonicalize",
     "check_content_digest",
     "content_digest",
     "load_key",
@@ -47,7 +50,9 @@ __all__ = [
     "parse_signatures",
     "serialize",
     "sign",
+    "sign_detached",
     "signature_base",
     "thumbprint",
     "verify",
+    "verify_detached",
 ]

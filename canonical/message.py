@@ -6,7 +6,6 @@ Text that stands for octets (header values, targets) is UTF-8; octets that are n
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from canonical.errors import CanonicalError
@@ -17,9 +16,6 @@ if TYPE_CHECKING:
 Pairs: TypeAlias = "Sequence[tuple[bytes, bytes]] | Sequence[tuple[str, str]]"
 
 _LF: Final = 0x0A
-
-# RFC 9112 section 5.2: obs-fold = OWS CRLF RWS
-_OBS_FOLD: Final = re.compile(rb"[ \t]*\r\n[ \t]+")
 
 
 class Headers:
@@ -58,7 +54,7 @@ class Headers:
                 lower = name.lower()
                 stripped = value.strip(b" \t")
                 if _LF in stripped:
-                    stripped = _OBS_FOLD.sub(b" ", stripped).strip(b" \t")
+                    stripped = _unfolded(stripped)
                 if lower in index:
                     index[lower].append(stripped)
                 else:
@@ -86,7 +82,7 @@ class Request:
         *,
         method: str | bytes,
         target: str | bytes,
-        headers: Pairs,
+        headers: Pairs = (),
         scheme: str | bytes = "https",
         body: bytes = b"",
         trailers: Pairs = (),
@@ -115,7 +111,7 @@ class Response:
         self,
         *,
         status: int,
-        headers: Pairs,
+        headers: Pairs = (),
         body: bytes = b"",
         request: Request | None = None,
         trailers: Pairs = (),
@@ -133,6 +129,14 @@ class Response:
 
 
 Message: TypeAlias = Request | Response
+
+
+def _unfolded(value: bytes) -> bytes:
+    """Put one space for every obsolete line folding (RFC 9112 section 5.2: OWS CRLF RWS)."""
+    lines = value.split(b"\r\n")
+    if not all(line.startswith((b" ", b"\t")) for line in lines[1:]):
+        return value  # A line end of another kind: it stays, and has no place in a base.
+    return b" ".join(line.strip(b" \t") for line in lines).strip(b" \t")
 
 
 def to_octets(text: str | bytes) -> bytes:

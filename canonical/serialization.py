@@ -80,7 +80,8 @@ def _parameters(parameters: Mapping[object, object]) -> str:
 
 def _key(key: object) -> str:
     if not isinstance(key, str) or _KEY(key) is None:
-        raise CanonicalError(f"{str(key)[:40]!r} is no key of a structured field")
+        shown = repr(key[:40]) if isinstance(key, str) else type(key).__name__
+        raise CanonicalError(f"{shown} is no key of a structured field")
     return key
 
 
