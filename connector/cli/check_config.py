@@ -1,0 +1,148 @@
+"""``ucp-connector check-config``: whether a configuration is good, and what it comes to."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from connector.settings.base import Section
+from connector.settings.inert import inert_settings
+from connector.settings.loading import ConfigurationError, load_settings
+from connector.settings.shape import show_path
+from connector.settings.units import format_duration
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from connector.settings.merchants import Merchant
+    from connector.settings.schema import Settings
+    from connector.settings.terms import RegisteredTier
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument(
+        "-c", "--config", required=True, metavar="FILE", help="the configuration (YAML)"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Load the file as the gateway would; 1 where it would not start with it."""
+    try:
+        settings = load_settings(arguments.config, os.environ)
+    except ConfigurationError as error:
+        return _bad(arguments.config, error.problems, as_json=arguments.json)
+    if arguments.json:
+        document = {"file": arguments.config, "ok": True, "problems": [], **_summary(settings)}
+        sys.stdout.write(f"{json.dumps(document, indent=2)}\n")
+    else:
+        sys.stdout.write("\n".join(_lines(arguments.config, settings)) + "\n")
+    return 0
+
+
+def _bad(file: str, problems: tuple[str, ...], *, as_json: bool) -> int:
+    if as_json:
+        document = {"file": file, "ok": False, "problems": problems}
+        sys.stdout.write(f"{json.dumps(document, indent=2)}\n")
+    else:
+        sys.stderr.write("".join(f"{problem}\n" for problem in problems))
+    return 1
+
+
+def warnings(settings: Settings) -> list[str]:
+    """Name the settings that are unsafe, and those that nothing follows yet."""
+    unsafe = [f"{path} is unsafe" for path in _insecure(settings, ())]
+    return unsafe + [f"{path} has no effect yet" for path in inert_settings(settings)]
+
+
+def _insecure(section: Section, path: tuple[str | int, ...]) -> Iterator[str]:
+    """Find what begins with ``insecure_``: a switch that is on, or a value that was chosen."""
+    for name in type(section).model_fields:
+        value, here = getattr(section, name), (*path, name)
+        if isinstance(value, Section):
+            yield from _insecure(value, here)
+        elif isinstance(value, tuple):
+            for index, element in enumerate(value):
+                if isinstance(element, Section):
+                    yield from _insecure(element, (*here, index))
+        elif name.startswith("insecure_") and value:
+            yield show_path(here)
+        elif isinstance(value, str) and value.startswith("insecure_"):
+            yield f"{show_path(here)}: {value}"
+
+
+def _summary(settings: Settings) -> dict[str, Any]:
+    return {
+        "listen": _address(settings.listen.host, settings.listen.port),
+        "admin": _address(settings.admin.host, settings.admin.port),
+        "merchants": [_merchant(merchant) for merchant in settings.merchants],
+        "tiers": {
+            "discovered": _tier(settings.tiers.discovered),
+            "registered": _tier(settings.tiers.registered),
+        },
+        "warnings": warnings(settings),
+    }
+
+
+def _merchant(merchant: Merchant) -> dict[str, Any]:
+    return {
+        "id": merchant.id,
+        "scheme": merchant.scheme,
+        "authorities": list(merchant.authorities),
+        "versions": list(merchant.versions),
+        "endpoints": {"rest": merchant.endpoints.rest, "mcp": merchant.endpoints.mcp},
+        "upstream": str(merchant.upstream.url),
+        "platforms": {
+            "discovery": merchant.platforms.discovery,
+            "registered": [platform.profile for platform in merchant.platforms.registered],
+        },
+        "signatures": merchant.enforcement.signatures,
+    }
+
+
+def _tier(tier: RegisteredTier) -> dict[str, Any]:
+    freshness = tier.freshness
+    return {
+        "schemes": list(tier.schemes),
+        "coverage": tier.coverage,
+        "max_age": format_duration(freshness.max_age) if freshness.required else None,
+        "operations": "all" if tier.operations == "all" else list(tier.operations),
+    }
+
+
+def _lines(file: str, settings: Settings) -> Iterator[str]:
+    """Say the same for a reader."""
+    summary = _summary(settings)
+    yield f"{file}: ok"
+    yield f"listens on {summary['listen']}, admin on {summary['admin']}"
+    for merchant in summary["merchants"]:
+        platforms = merchant["platforms"]
+        yield f"merchant {merchant['id']}"
+        yield f"  authorities  {', '.join(merchant['authorities'])} ({merchant['scheme']})"
+        for transport, prefix in merchant["endpoints"].items():
+            yield f"  {transport:<11}  {'off' if prefix is None else prefix or '/'}"
+        yield f"  versions     {', '.join(merchant['versions'])}"
+        yield f"  upstream     {merchant['upstream']}"
+        yield (
+            f"  platforms    discovery {platforms['discovery']},"
+            f" {len(platforms['registered'])} registered"
+        )
+        yield f"  signatures   {merchant['signatures']}"
+    for name, tier in summary["tiers"].items():
+        age = f", at most {tier['max_age']} old" if tier["max_age"] else ""
+        operations = tier["operations"]
+        allowed = operations if operations == "all" else ", ".join(operations)
+        yield (
+            f"tier {name}: {', '.join(tier['schemes'])}, coverage {tier['coverage']}{age},"
+            f" operations {allowed}"
+        )
+    for warning in summary["warnings"]:
+        yield f"warning: {warning}"
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
