@@ -199,24 +199,26 @@ class AnswerReader:
         self._wire += len(data)
         self._tail = (self._tail + data)[-5:]
         before = len(self.pieces)
+        failure: HttpParserError | None = None
         try:
             self._parser.feed_data(data)
-        except HttpParserError:
-            # Behind the answer's end anything at all is only extra bytes.
-            if not self._answer_ended:
-                raise
-            self._extra = True
+        except HttpParserError as error:
+            failure = error
         if len(self.pieces) > before + 1:
             # One piece for each read: chunks of a few octets would cost ten times their memory.
             self.pieces[before:] = [b"".join(self.pieces[before:])]
-        if self._wire - self._collected > (
-            MAX_CHUNK_OVERHEAD + CHUNK_OVERHEAD_RATIO * self._collected
-        ):
-            raise Malformed("its chunks are nearly all overhead")
         if self.pieces:
             self._announce_body()
         if self._answer_ended:
-            self._end(extra=self._extra or not _ends_exactly(self._tail))
+            # Behind the answer's end anything at all is only extra bytes.
+            extra = self._extra or failure is not None or not _ends_exactly(self._tail)
+            self._end(extra=extra)
+        elif failure is not None:
+            raise failure
+        elif self._wire - self._collected > (
+            MAX_CHUNK_OVERHEAD + CHUNK_OVERHEAD_RATIO * self._collected
+        ):
+            raise Malformed("its chunks are nearly all overhead")
 
     def _announce_body(self) -> None:
         if not self._overflown and self._collected > self._limit:

@@ -30,8 +30,10 @@ that it must not write.
 A request ends with exactly one of: an answer delivered whole; an answer streamed and then
 finished or failed; a failure; or its being abandoned. The tests walk every path to prove it.
 
-What is not in the table fails closed: with a request aboard it is FAIL_BROKEN, without one it is
-CLOSE, and CLOSED stays closed and does nothing.
+BLOCKED and FLUSHED mean something only while a request goes out. TLS writes records of its own at
+any time, so elsewhere the two change nothing. Anything else that is not in the table fails
+closed: with a request aboard it is FAIL_BROKEN, without one it is CLOSE. CLOSED stays closed and
+does nothing.
 """
 
 from __future__ import annotations
@@ -151,7 +153,6 @@ TRANSITIONS: Final[dict[State, dict[Event, tuple[State, Effect]]]] = {
         _E.ABANDON: _SHUT,
     },
     _S.EARLY_HEAD: {
-        _E.FLUSHED: (_S.EARLY_HEAD, _F.NOTHING),
         _E.PART: (_S.EARLY_HEAD, _F.NOTHING),
         _E.INFORMATIONAL: (_S.EARLY_HEAD, _F.NOTHING),
         _E.HEAD: (_S.READING_LAST, _F.NOTHING),
@@ -176,7 +177,6 @@ TRANSITIONS: Final[dict[State, dict[Event, tuple[State, Effect]]]] = {
         _E.ABANDON: _SHUT,
     },
     _S.READING_LAST: {
-        _E.FLUSHED: (_S.READING_LAST, _F.NOTHING),
         _E.BODY: (_S.READING_LAST, _F.NOTHING),
         _E.OVERFLOW: (_S.STREAMING_LAST, _F.STREAM),
         _E.EXTRA_BYTES: (_S.READING_LAST, _F.NOTHING),
@@ -192,7 +192,6 @@ TRANSITIONS: Final[dict[State, dict[Event, tuple[State, Effect]]]] = {
         _E.ABANDON: _SHUT,
     },
     _S.STREAMING_LAST: {
-        _E.FLUSHED: (_S.STREAMING_LAST, _F.NOTHING),
         _E.BODY: (_S.STREAMING_LAST, _F.PASS),
         _E.EXTRA_BYTES: (_S.STREAMING_LAST, _F.NOTHING),
         _E.END: (_S.CLOSED, _F.FINISH_AND_CLOSE),
@@ -202,14 +201,14 @@ TRANSITIONS: Final[dict[State, dict[Event, tuple[State, Effect]]]] = {
     _S.CLOSED: {},
 }
 
-_OTHERWISE: Final[dict[State, tuple[State, Effect]]] = {
-    _S.CONNECTING: _SHUT,
-    _S.IDLE: _SHUT,
-    _S.CLOSED: (_S.CLOSED, _F.NOTHING),
-}
 
-STEPS: Final = tuple(
-    tuple(TRANSITIONS[state].get(event, _OTHERWISE.get(state, _BROKEN)) for event in Event)
-    for state in State
-)
+def _step(state: State, event: Event) -> tuple[State, Effect]:
+    if event in TRANSITIONS[state]:
+        return TRANSITIONS[state][event]
+    if state is State.CLOSED or event in (Event.BLOCKED, Event.FLUSHED):
+        return (state, Effect.NOTHING)
+    return _SHUT if state in (State.CONNECTING, State.IDLE) else _BROKEN
+
+
+STEPS: Final = tuple(tuple(_step(state, event) for event in Event) for state in State)
 """The whole table: ``STEPS[state][event]`` is (next state, effect). No cell is missing."""

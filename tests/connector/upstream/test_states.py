@@ -5,6 +5,7 @@ from connector.upstream.states import STEPS, TRANSITIONS, Effect, Event, State
 WITH_REQUEST = [
     state for state in State if state not in (State.CONNECTING, State.IDLE, State.CLOSED)
 ]
+FLOW = [Event.BLOCKED, Event.FLUSHED]
 ONE_WAY = [State.EARLY_HEAD, State.READING_LAST, State.STREAMING_LAST]
 FAILURES = [Effect.FAIL_UNANSWERED, Effect.FAIL_BROKEN, Effect.FAIL_TIMEOUT]
 DELIVERIES = [Effect.DELIVER_AND_POOL, Effect.DELIVER_AND_CLOSE]
@@ -43,16 +44,18 @@ def test_a_closed_connection_stays_closed_and_does_nothing(event: Event) -> None
 @pytest.mark.parametrize("state", WITH_REQUEST)
 @pytest.mark.parametrize("event", Event)
 def test_what_is_not_foreseen_with_a_request_aboard_breaks_it(state: State, event: Event) -> None:
-    if event not in TRANSITIONS[state]:
+    if event not in [*TRANSITIONS[state], *FLOW]:
         assert STEPS[state][event] == (State.CLOSED, Effect.FAIL_BROKEN)
 
 
-@pytest.mark.parametrize("event", [event for event in Event if event is not Event.WRITE])
+@pytest.mark.parametrize("event", [event for event in Event if event not in [*FLOW, Event.WRITE]])
 def test_whatever_happens_to_an_idle_connection_closes_it(event: Event) -> None:
     assert STEPS[State.IDLE][event] == (State.CLOSED, Effect.CLOSE)
 
 
-@pytest.mark.parametrize("event", [event for event in Event if event is not Event.CONNECTED])
+@pytest.mark.parametrize(
+    "event", [event for event in Event if event not in [*FLOW, Event.CONNECTED]]
+)
 def test_whatever_happens_before_it_is_connected_closes_it(event: Event) -> None:
     assert STEPS[State.CONNECTING][event] == (State.CLOSED, Effect.CLOSE)
 
@@ -62,9 +65,22 @@ def test_only_an_idle_connection_takes_a_request(state: State) -> None:
     assert STEPS[state][Event.WRITE][0] is State.CLOSED
 
 
+@pytest.mark.parametrize("event", FLOW)
+def test_what_tls_writes_by_itself_changes_nothing(event: Event) -> None:
+    meaning = {
+        (State.SENDING, Event.FLUSHED): State.AWAITING_HEAD,
+        (State.AWAITING_HEAD, Event.BLOCKED): State.SENDING,
+    }
+    for state in State:
+        assert STEPS[state][event] == (meaning.get((state, event), state), Effect.NOTHING)
+
+
 def test_a_connection_becomes_idle_only_when_connected_or_after_a_whole_answer() -> None:
     to_idle = {
-        (state, event) for state in State for event in Event if STEPS[state][event][0] is State.IDLE
+        (state, event)
+        for state in State
+        for event in Event
+        if STEPS[state][event][0] is State.IDLE and state is not State.IDLE
     }
     assert to_idle == {
         (State.CONNECTING, Event.CONNECTED),
@@ -153,7 +169,7 @@ def test_every_request_ends_with_exactly_one_outcome() -> None:
                 after = "nobody"
             elif (state, event) == (State.IDLE, Event.WRITE):
                 after = "caller"
-            if following in (State.IDLE, State.CLOSED):
+            if following in (State.CONNECTING, State.IDLE, State.CLOSED):
                 assert after == "nobody"
             else:
                 assert after != "nobody"
