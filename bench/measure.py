@@ -18,21 +18,26 @@ from bench.contenders import (
 from bench.load import generate
 from bench.machine import BenchError, ecdsa_rate
 from bench.processor import core_seconds, tree_seconds
-from bench.requests import TAMPERINGS, Platform, write_pool
-from bench.results import Control, Results, Sample
-from bench.servers import Server, exchange
+from bench.requests import AUTHORITY, TAMPERINGS, Platform, Pool, write_pool
+from bench.results import Control, Results, Sample, Step
+from bench.servers import Server, exchange, pinned
+from bench.steps import measure_steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from bench.contenders import Merchant
-    from bench.requests import Pool
 
 METHODS: Final = ("GET", "POST")
 _READY_LIMIT: Final = 20.0
 _WARM_UP: Final = 1  # seconds
 _CONTROL: Final = 1
 _CONTROL_POOL: Final = 3_000
+_STEP_COUNT: Final = 3_000
+_SERVER: Final = "server, wire guard, answer, decision line (a public document under load)"
+_PUBLIC: Final = (
+    f"GET /.well-known/ucp HTTP/1.1\r\nHost: {AUTHORITY}\r\nUser-Agent: bench/1\r\n\r\n"
+).encode("ascii")
 _SPARE: Final = 0.5  # seconds' worth of requests more than a run can use
 
 
@@ -52,7 +57,7 @@ class Bench:
         self._place = place
         self._tell = tell
         self._platform = Platform()
-        self._results = Results([], [], [])
+        self._results = Results([], [], [], [])
 
     def run(self) -> Results:
         """Start everything, measure, and end everything; raises BenchError."""
@@ -71,6 +76,8 @@ class Bench:
             self._warm_up(servers)
             for number in range(self._plan.rounds):
                 self._round(number, servers, shop)
+            if GATEWAY in servers:
+                self._steps(servers[GATEWAY], shop)
         return self._results
 
     def _check(self, server: Server) -> None:
@@ -172,6 +179,21 @@ class Bench:
                 reached=shop.requests() - reached - 1,
             )
         )
+
+    def _steps(self, gateway: Server, shop: Merchant) -> None:
+        self._tell("steps: the server alone")
+        path = self._place.folder / "public.pool"
+        path.write_bytes(_PUBLIC)
+        pool = Pool(path, len(_PUBLIC), 1)
+        spent = tree_seconds(gateway.pid)
+        load = generate(gateway.port, pool, self._plan.seconds, self._place.cores.others)
+        if load.errors:
+            raise BenchError(f"the gateway does not publish its profile: {load.errors}")
+        served = (tree_seconds(gateway.pid) - spent) / load.requests
+        self._results.steps.append(Step(_SERVER, dict.fromkeys(METHODS, served)))
+        self._tell("steps: one by one")
+        with pinned({self._place.cores.contender}):
+            self._results.steps.extend(measure_steps(self._platform, shop.server.port, _STEP_COUNT))
 
     @contextlib.contextmanager
     def _pool(self, method: str, count: int, *, tampered: bool = False) -> Iterator[Pool]:

@@ -60,7 +60,7 @@ def render(report: Report) -> str:
     """Return the whole report as Markdown."""
     parts = [_introduction(report)]
     parts.extend(_table(report.results, method, title) for method, title in _METHODS.items())
-    parts.append(_controls(report.results))
+    parts.extend([_controls(report.results), _steps(report.results)])
     parts.append("\n".join(f"- {verdict.text}" for verdict in verdicts(report)))
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -234,6 +234,24 @@ def _controls(results: Results) -> str:
         other = sent - refused + sum(sum(c.errors.values()) for c in some)
         reached = sum(c.reached for c in some)
         rows.append(f"| {TITLES[name]}, {method} | {sent:,} | {refused:,} | {other} | {reached} |")
+    return "\n".join(rows)
+
+
+def _steps(results: Results) -> str:
+    if not results.steps:
+        return ""
+    rows = [
+        f"| One step by itself, µs of processor time | {' | '.join(_METHODS.values())} |",
+        f"|---|{'---|' * len(_METHODS)}",
+    ]
+    for step in results.steps:
+        shown = [f"{step.seconds[method] * 1e6:.1f}" for method in _METHODS]
+        rows.append(f"| {step.name} | {' | '.join(shown)} |")
+    whole = [results.range(GATEWAY, method, lambda s: s.cpu) for method in _METHODS]
+    shown = [f"{found.median * 1e6:.1f}" if found else "" for found in whole]
+    rows.append(
+        f"| a whole request under load; the steps do not add up to it | {' | '.join(shown)} |"
+    )
     return "\n".join(rows)
 
 

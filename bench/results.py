@@ -65,6 +65,14 @@ class Control(NamedTuple):
         return self.sent > 0 and self.refused == self.sent and not self.reached and not self.errors
 
 
+class Step(NamedTuple):
+    """One step of the gateway's main path by itself."""
+
+    name: str
+    seconds: dict[str, float]
+    """Processor time per request, by method."""
+
+
 class Range(NamedTuple):
     """Median, least and greatest of the rounds."""
 
@@ -80,6 +88,7 @@ class Results(NamedTuple):
     """P-256 verifications per second of ``openssl speed``, by round."""
     samples: list[Sample]
     controls: list[Control]
+    steps: list[Step]
 
     def of(self, contender: str, method: str) -> list[Sample]:
         """Return one contender's samples in the order of the rounds."""
@@ -100,6 +109,7 @@ class Results(NamedTuple):
             "ecdsa": self.ecdsa,
             "samples": [sample._asdict() for sample in self.samples],
             "controls": [control._asdict() for control in self.controls],
+            "steps": [step._asdict() for step in self.steps],
         }
 
 

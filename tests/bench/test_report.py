@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from bench.report import BEGIN, END, insert_table, render, verdicts
-from bench.results import Results
+from bench.results import Results, Step
 from tests.bench.samples import control, report, sample
 
 
@@ -14,6 +14,7 @@ def results(gateway: float) -> Results:
         ecdsa=[25_000],
         samples=[sample(name, rate) for name, rate in rates.items()],
         controls=[control({"401": 10})],
+        steps=[],
     )
 
 
@@ -52,7 +53,7 @@ def test_a_negative_control_that_came_through_fails() -> None:
 
 def test_errors_under_load_fail() -> None:
     failing = sample("gateway", 10_000)._replace(errors={"status": 2})
-    found = verdicts(report(Results([25_000], [failing], [])))
+    found = verdicts(report(Results([25_000], [failing], [], [])))
     assert [verdict.text for verdict in found if not verdict.passed] == [
         "ERRORS under load: gateway GET {'status': 2}."
     ]
@@ -60,7 +61,7 @@ def test_errors_under_load_fail() -> None:
 
 def test_requests_that_a_verifier_saw_twice_fail() -> None:
     again = sample("gateway", 10_000)._replace(repeated=1)
-    found = verdicts(report(Results([25_000], [again], [])))
+    found = verdicts(report(Results([25_000], [again], [], [])))
     assert [verdict.text for verdict in found if not verdict.passed] == [
         "REPEATED requests: gateway."
     ]
@@ -68,7 +69,7 @@ def test_requests_that_a_verifier_saw_twice_fail() -> None:
 
 def test_a_generator_that_was_the_bottleneck_fails() -> None:
     busy = sample("gateway", 10_000)._replace(generator_busy=0.6, merchant_busy=0.35)
-    found = verdicts(report(Results([25_000], [busy], [])))
+    found = verdicts(report(Results([25_000], [busy], [], [])))
     assert [verdict.passed for verdict in found] == [False]
 
 
@@ -97,3 +98,10 @@ def test_the_table_replaces_what_stands_between_the_marks() -> None:
 def test_a_document_without_marks_is_left_alone() -> None:
     with pytest.raises(ValueError, match="bench: begin"):
         insert_table("no marks\n", "new\n")
+
+
+def test_steps_stand_beside_the_whole_request() -> None:
+    steps = [Step("ECDSA P-256", {"GET": 41e-6, "POST": 42e-6})]
+    lines = render(report(results(10_000)._replace(steps=steps))).splitlines()
+    assert "| ECDSA P-256 | 41.0 | 42.0 |" in lines
+    assert any("do not add up" in line and "| 100.0 |" in line for line in lines)

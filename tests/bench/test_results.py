@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.results import Results, limit, quotients, spread
+from bench.results import Results, Step, limit, quotients, spread
 from tests.bench.samples import control, sample
 
 
@@ -13,12 +13,12 @@ def test_the_limit_is_one_proxy_hop_and_one_check() -> None:
 
 def test_each_round_has_its_own_limit() -> None:
     samples = [sample("nginx", 100_000, number=0), sample("nginx", 50_000, number=1)]
-    results = Results(ecdsa=[25_000, 50_000], samples=samples, controls=[])
+    results = Results(ecdsa=[25_000, 50_000], samples=samples, controls=[], steps=[])
     assert results.limits("GET") == pytest.approx([20_000, 25_000])
 
 
 def test_without_nginx_there_is_no_limit() -> None:
-    assert Results(ecdsa=[25_000], samples=[], controls=[]).limits("GET") == []
+    assert Results(ecdsa=[25_000], samples=[], controls=[], steps=[]).limits("GET") == []
 
 
 def test_a_range_is_the_median_and_both_ends() -> None:
@@ -48,8 +48,11 @@ def test_a_control_fails_when_the_merchant_saw_a_request() -> None:
 
 
 def test_results_are_plain_values() -> None:
-    results = Results([1.0], [sample("nginx", 10)], [control({"401": 1})])
+    results = Results(
+        [1.0], [sample("nginx", 10)], [control({"401": 1})], [Step("a", {"GET": 1.0})]
+    )
     plain = results.to_json()
     assert plain["ecdsa"] == [1.0]
     assert plain["samples"][0]["contender"] == "nginx"
+    assert plain["steps"] == [{"name": "a", "seconds": {"GET": 1.0}}]
     assert plain["controls"][0]["statuses"] == {"401": 1}

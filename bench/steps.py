@@ -1,0 +1,165 @@
+"""Where the time goes: each step of the gateway's main path by itself.
+
+Microbenchmarks: caches are warmer than under load, and nothing waits. They do not add up to the
+time of a whole request, and are shown beside it for what they are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+
+import uvloop
+
+from bench.contenders import gateway_settings
+from bench.load import CONNECTIONS
+from bench.results import Step
+from canonical import Request, load_key, signature_base
+from connector.authentication.body import check_body
+from connector.authentication.permission import permit
+from connector.server.build import build_discovery, build_lane
+from connector.settings.loading import settings_from
+from connector.steps import Operation, Received
+from connector.telemetry.journal import new_audit_id
+from connector.transports.media import check_media
+from connector.upstream.headers import answer_headers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from bench.requests import Platform
+    from connector.gateway import Lane
+    from connector.transports.rest import RestTransport
+
+_Item = TypeVar("_Item")
+_Found = TypeVar("_Found")
+
+_METHODS: Final = ("GET", "POST")
+_REPEATS: Final = 3
+_EXCHANGE: Final = f"exchange with the merchant, {CONNECTIONS} at a time"
+
+
+class Inner(NamedTuple):
+    """The steps between the wire and the merchant, and what they made of the requests."""
+
+    seconds: dict[str, float]
+    """Processor time per request, by step."""
+    heads: list[bytes]
+    """What the merchant would be sent, less the bodies."""
+    bodies: list[bytes]
+
+
+def measure_steps(platform: Platform, merchant_port: int, count: int) -> list[Step]:
+    """Return the processor time of each step for ``count`` different requests of each method.
+
+    The best of three passes counts. The merchant listens on ``merchant_port`` of loopback.
+    """
+    found: dict[str, dict[str, float]] = {}
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        lane = make_lane(platform, merchant_port)
+        for method in _METHODS:
+            for _ in range(_REPEATS):
+                inner = runner.run(inner_steps(lane, platform, method, count))
+                spent = dict(inner.seconds)
+                spent[_EXCHANGE] = runner.run(_exchange(lane, method, inner))
+                for name, seconds in spent.items():
+                    best = found.setdefault(name, {})
+                    best[method] = min(best.get(method, seconds), seconds)
+        runner.run(lane.upstream.aclose())
+    return [Step(name, by_method) for name, by_method in found.items()]
+
+
+def make_lane(platform: Platform, merchant_port: int) -> Lane:
+    """Build what serves the bench's merchant, from the configuration of the gateway under test."""
+    document = gateway_settings(1, 2, merchant_port, platform, Path("profile.json"))
+    settings = settings_from(document, folder=Path.cwd())
+    return build_lane(settings, settings.merchants[0], build_discovery(settings, time.time))
+
+
+async def inner_steps(lane: Lane, platform: Platform, method: str, count: int) -> Inner:
+    """Take ``count`` new requests through every step that does no I/O, one step at a time."""
+    transport, authenticator = _transport(lane), lane.authenticator
+    received = _received(platform, method, count)
+    seconds: dict[str, float] = {}
+    seconds["path, signature headers, coverage, times"], examined = _timed(
+        lambda one: (transport.route(one.request), authenticator.examine(one)), received
+    )
+
+    def check_octets(one: Received) -> None:
+        check_media(one.request)
+        check_body(one.request)
+
+    seconds["media type, Content-Digest"], _ = _timed(check_octets, received)
+    signatures = [found.signatures[0] for _, found in examined]
+    signed = list(zip((one.request for one in received), signatures, strict=True))
+    seconds["signature base"], bases = _timed(lambda pair: signature_base(*pair), signed)
+    key = load_key(platform.public_jwk())
+    values = [signature.value for signature in signatures]
+    seconds["ECDSA P-256"], _ = _timed(
+        lambda pair: key.verify(*pair), list(zip(values, bases, strict=True))
+    )
+    caller = await authenticator.prove(received[0], examined[0][1])
+    policy = examined[0][1].policy
+
+    def name_operation(index: int) -> Operation:
+        request, (route, _) = received[index].request, examined[index]
+        operation = transport.operation(request, route, caller.version)
+        permit(policy, operation)
+        return operation
+
+    seconds["operation, permission"], operations = _timed(name_operation, range(count))
+    seconds["header lines for the merchant"], heads = _timed(
+        lambda pair: lane.forwarding.verified(pair[0], caller, pair[1], new_audit_id(pair[0].at)),
+        list(zip(received, operations, strict=True)),
+    )
+    return Inner(seconds, heads, [one.request.body for one in received])
+
+
+async def _exchange(lane: Lane, method: str, inner: Inner) -> float:
+    """Send everything to the merchant; return processor seconds per request."""
+    waiting = iter(zip(inner.heads, inner.bodies, strict=True))
+    verb = method.encode("ascii")
+
+    async def send_some() -> None:
+        for head, body in waiting:
+            answer = await lane.upstream.send(verb, head, body, retry_read=False)
+            answer_headers(answer.headers)
+            if answer.status != 200:
+                raise LookupError(f"the merchant answered with {answer.status}")
+
+    began = time.process_time()
+    await asyncio.gather(*(send_some() for _ in range(CONNECTIONS)))
+    return (time.process_time() - began) / len(inner.heads)
+
+
+def _timed(
+    step: Callable[[_Item], _Found], items: Iterable[_Item] | Sequence[_Item]
+) -> tuple[float, list[_Found]]:
+    began = time.thread_time()
+    found = [step(item) for item in items]
+    return (time.thread_time() - began) / len(found), found
+
+
+def _received(platform: Platform, method: str, count: int) -> list[Received]:
+    """Make requests as the wire guard hands them on."""
+    now = time.time()
+    make = platform.get if method == "GET" else platform.post
+    received = []
+    for number in range(count):
+        head, _, body = make("stepstep", number, int(now)).partition(b"\r\n\r\n")
+        start, *lines = head.split(b"\r\n")
+        headers = [
+            (name, value.lstrip()) for name, _, value in (line.partition(b":") for line in lines)
+        ]
+        target = start.split(b" ")[1]
+        request = Request(method=method, target=target, headers=headers, body=body)
+        received.append(Received(request, "flower-shop", "127.0.0.1", now, time.perf_counter()))
+    return received
+
+
+def _transport(lane: Lane) -> RestTransport:
+    if lane.transport is None:
+        raise LookupError("the bench's merchant has no REST endpoint")
+    return lane.transport
