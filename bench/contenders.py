@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import yaml
 
-from bench.machine import BenchError
 from bench.requests import AUTHORITY, PROFILE, Platform
 from bench.servers import HOST, exchange, free_port, running
 
@@ -205,9 +204,6 @@ def gateway_settings(
 
 
 def _gateway(folder: Path, port: int, merchant_port: int, platform: Platform) -> list[str]:
-    command = Path(sys.executable).with_name("ucp-connector")
-    if not command.exists():
-        raise BenchError(f"{command.name} is not installed in this environment")
     home = folder / "gateway"
     home.mkdir()
     profile = home / "profile.json"
@@ -215,7 +211,7 @@ def _gateway(folder: Path, port: int, merchant_port: int, platform: Platform) ->
     settings = gateway_settings(port, free_port(), merchant_port, platform, profile)
     config = home / "gateway.yaml"
     config.write_text(yaml.safe_dump(settings), encoding="utf-8")
-    return [str(command), "serve", "-c", str(config)]
+    return [sys.executable, "-m", "connector.cli.main", "serve", "-c", str(config)]
 
 
 def _nginx_proxy(folder: Path, port: int, merchant_port: int, _: Platform) -> list[str]:
