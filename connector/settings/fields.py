@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final, NamedTuple
 from pydantic import (
     AfterValidator,
     Field,
+    PlainSerializer,
     PlainValidator,
     SecretStr,
     ValidationInfo,
@@ -101,11 +102,19 @@ def _unique(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return values
 
 
+def _not_empty(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not values:
+        raise ValueError("is empty")
+    return values
+
+
 Duration = Annotated[float, PlainValidator(parse_duration), Kind("duration")]
 """Seconds."""
 Size = Annotated[int, PlainValidator(parse_size), Kind("size")]
 """Octets."""
-RateSetting = Annotated[Rate, PlainValidator(parse_rate), Kind("rate")]
+RateSetting = Annotated[
+    Rate, PlainValidator(parse_rate), PlainSerializer(str, when_used="json"), Kind("rate")
+]
 
 Flag = Annotated[bool, Field(strict=True), Kind("true or false")]
 Text = Annotated[str, Field(strict=True, min_length=1), Kind("text")]
@@ -141,3 +150,6 @@ SecretKey = Annotated[SecretStr, AfterValidator(_secret_key), Kind("32 octets in
 
 Unique = AfterValidator(_unique)
 """For lists in which nothing may stand twice."""
+
+NotEmpty = AfterValidator(_not_empty)
+"""For lists that need an element. A ``min_length`` would count only those that are well formed."""

@@ -13,6 +13,7 @@ from connector.settings.fields import (
     Flag,
     Kind,
     Name,
+    NotEmpty,
     Status,
     Text,
     Unique,
@@ -175,9 +176,9 @@ class Merchant(Section):
     """Its name in decisions, metrics and the store; never change it."""
     scheme: Literal["https", "http"] = "https"
     """The scheme under which platforms reach it: it decides the default port."""
-    authorities: Annotated[tuple[Authority, ...], Field(min_length=1)]
+    authorities: Annotated[tuple[Authority, ...], NotEmpty]
     """The values of Host that name this merchant; each may stand with one merchant only."""
-    versions: Annotated[tuple[Version, ...], Field(min_length=1), Unique] = (
+    versions: Annotated[tuple[Version, ...], NotEmpty, Unique] = (
         "2026-08-25",
         "2026-04-08",
     )

@@ -27,7 +27,6 @@ _TEXTS: Final = {
     "string_type": "is not text; put it into quotes",
     "string_sub_type": "is not text; put it into quotes",
     "string_too_short": "is empty",
-    "too_short": "is empty",
     "tuple_type": "is not a list",
     "dict_type": "is not a mapping",
     "model_type": "is not a mapping of settings",

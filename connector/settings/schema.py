@@ -2,10 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from connector.settings.base import Section
-from connector.settings.fields import Network
+from connector.settings.fields import Network, NotEmpty
 from connector.settings.gateway import (
     Admin,
     Audit,
@@ -36,7 +36,7 @@ class Settings(Section):
     limits: Limits = Limits()
     rates: Rates = Rates()
     tiers: Tiers = Tiers()
-    merchants: Annotated[tuple[Merchant, ...], Field(min_length=1)]
+    merchants: Annotated[tuple[Merchant, ...], NotEmpty]
 
     @model_validator(mode="before")
     @classmethod

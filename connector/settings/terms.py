@@ -10,6 +10,7 @@ from connector.settings.fields import (
     Duration,
     Flag,
     Kind,
+    NotEmpty,
     RateSetting,
     Unique,
     Url,
@@ -58,14 +59,8 @@ def _public_key(jwk: dict[str, Any]) -> dict[str, Any]:
     return jwk
 
 
-def _some(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    if not values:
-        raise ValueError("is empty")
-    return values
-
-
 Scheme = Literal["rfc9421", "detached-jws", "talos"]
-Schemes = Annotated[tuple[Scheme, ...], AfterValidator(_some), Unique]
+Schemes = Annotated[tuple[Scheme, ...], NotEmpty, Unique]
 Coverage = Literal["strict", "compat", "target-uri"]
 Operations = Annotated[
     tuple[str, ...] | Literal["all"], PlainValidator(_operations), Kind("`all` or a list of names")
@@ -125,7 +120,7 @@ class RegisteredPlatform(Section):
 
     profile: Url
     """The URL of its profile, as it stands in `UCP-Agent`: the platform's identity."""
-    keys: Annotated[tuple[PublicKey, ...], AfterValidator(_some)] | None = None
+    keys: Annotated[tuple[PublicKey, ...], NotEmpty] | None = None
     """Its public keys, pinned: the profile is then never fetched. Needs `version`."""
     version: Version | None = None
     """The protocol version that it speaks, where its keys are pinned."""
