@@ -24,7 +24,6 @@ INERT: Final = frozenset(
         "store.directory",
         "store.timeout",
         "store.tombstone_ttl",
-        "store.max_replayable_body",
         "store.encryption_keys",
         "store.wait_replicas",
         "store.wait_in_progress",
