@@ -1,9 +1,11 @@
 """Time-outs, early ends, retries and cancellation over real sockets; the merchant counts."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
+from connector.upstream.connection import Connection
 from connector.upstream.errors import UpstreamBroken, UpstreamTimeout
 from tests.connector.upstream.merchant import (
     BODY,
@@ -168,6 +170,27 @@ def test_a_get_is_not_sent_a_third_time(new_loop: NewLoop) -> None:
             assert seen.requests == [GET] * 3
 
     run(new_loop, main())
+
+
+def test_a_second_try_has_no_time_of_its_own(
+    new_loop: NewLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deadlines: list[float] = []
+    exchange = Connection.exchange
+
+    def noting(self: Connection, *args: Any, deadline: float, **others: Any) -> Any:
+        deadlines.append(deadline)
+        return exchange(self, *args, deadline=deadline, **others)
+
+    async def main() -> None:
+        async with exchanges(closing_on_the_second()) as (_seen, client):
+            await get(client)
+            await get(client)
+
+    monkeypatch.setattr(Connection, "exchange", noting)
+    run(new_loop, main())
+    first, second, again = deadlines
+    assert first <= second == again
 
 
 @pytest.mark.parametrize("hard", [False, True], ids=["end", "reset"])

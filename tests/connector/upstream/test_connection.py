@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from connector.upstream.connection import Connection, UpstreamAnswer
 from connector.upstream.errors import UpstreamBroken, UpstreamError, UpstreamUnreachable
 from connector.upstream.states import State
-from connector.upstream.stream import AnswerStream
+from connector.upstream.stream import HIGH_WATER, AnswerStream
 from tests.connector.upstream.merchant import BODY, HELLO, OK, POST
 
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
@@ -46,6 +46,9 @@ class Transport(asyncio.Transport):
 
     def resume_reading(self) -> None:
         self.reading = True
+
+    def is_reading(self) -> bool:
+        return self.reading
 
     def abort(self) -> None:
         assert not self.aborted
@@ -135,6 +138,22 @@ def test_unread_bytes_are_seen_before_the_loop_looks(bench: Bench) -> None:
     assert bench.connection.has_unread()
 
 
+def test_what_stays_unread_closes_the_connection(
+    bench: Bench, loop: asyncio.AbstractEventLoop
+) -> None:
+    bench.transport.peer.send(b"x")
+    loop.run_until_complete(bench.connection.settle())
+    assert bench.owner.told == ["closed"]
+
+
+def test_a_connection_with_nothing_unread_settles_at_once(
+    bench: Bench, loop: asyncio.AbstractEventLoop
+) -> None:
+    loop.run_until_complete(bench.connection.settle())
+    assert bench.owner.told == []
+    assert bench.connection.state is State.IDLE
+
+
 def test_an_unread_end_is_seen_before_the_loop_looks(bench: Bench) -> None:
     bench.transport.peer.close()
     assert bench.connection.has_unread()
@@ -206,6 +225,21 @@ def test_an_extra_byte_at_the_end_closes_however_it_is_split(bench: Bench, data:
         assert bench_at.owner.told[-1] == "closed"
         assert bench_at.transport.aborted
         bench_at.transport.close_wire()
+
+
+def test_the_time_for_the_next_piece_begins_when_the_reader_has_caught_up(
+    bench: Bench, loop: asyncio.AbstractEventLoop
+) -> None:
+    future = bench.send()
+    bench.connection.data_received(OK + b"Content-Length: %d\r\n\r\n" % (2 * HIGH_WATER))
+    stream = future.result().body
+    assert isinstance(stream, AnswerStream)
+    bench.connection.data_received(b"x" * HIGH_WATER)
+    assert not bench.transport.is_reading()
+    bench.connection.deadline = 0
+    loop.run_until_complete(anext(stream))
+    assert bench.transport.is_reading()
+    assert bench.connection.deadline > 0
 
 
 def test_an_answer_for_nobody_closes_the_connection(bench: Bench) -> None:

@@ -197,6 +197,53 @@ def test_a_dial_that_is_cancelled_leaves_no_trace(new_loop: NewLoop) -> None:
 
 
 @on_both_loops
+def test_a_new_connection_may_take_the_place_of_an_idle_one(new_loop: NewLoop) -> None:
+    async def main() -> None:
+        async with exchanges(answering(*ENDLESS), max_connections=2) as (seen, client):
+            await asyncio.gather(post(client), post(client))
+            assert client.idle_connections == 2
+            fresh = await client._pool.open()
+            assert not fresh.reused
+            await seen.has_ended(1)
+            assert (client.connections, client.idle_connections) == (2, 1)
+
+    run(new_loop, main())
+
+
+@on_both_loops
+def test_a_dial_that_outlives_the_client_is_given_up(new_loop: NewLoop) -> None:
+    async def main() -> None:
+        async with exchanges(answering(*ENDLESS)) as (seen, client):
+            request = asyncio.ensure_future(post(client))
+            await asyncio.sleep(0)
+            assert client.connections == 1
+            await client.aclose()
+            with pytest.raises(UpstreamUnreachable):
+                await request
+            assert client.connections == 0
+            assert seen.requests == []
+
+    run(new_loop, main())
+
+
+@pytest.mark.parametrize(
+    ("response_timeout", "idle_timeout", "interval"),
+    [(30, 1.5, 0.375), (0.4, 1.5, 0.1), (0.1, 60, 0.05), (600, 60, 1)],
+)
+def test_deadlines_are_looked_at_four_times_each(
+    response_timeout: float, idle_timeout: float, interval: float
+) -> None:
+    client = UpstreamClient(
+        "http://127.0.0.1:1",
+        connect_timeout=1,
+        response_timeout=response_timeout,
+        idle_timeout=idle_timeout,
+        buffer_limit=1,
+    )
+    assert client._pool._interval == interval
+
+
+@on_both_loops
 def test_who_waits_for_a_connection_learns_of_the_shutdown(new_loop: NewLoop) -> None:
     async def main() -> None:
         async with exchanges(held, max_connections=1) as (seen, client):
