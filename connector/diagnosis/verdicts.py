@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from connector.diagnosis.vectors import Accept
+from connector.diagnosis.vectors import Accept, Reject
 
 
 class Refused(NamedTuple):
@@ -33,15 +33,16 @@ class Outcome(NamedTuple):
         return not self.problem
 
 
-def brief(decision: Accept | Refused | tuple[str, str | None]) -> str:
+def brief(decision: Accept | Reject | Refused) -> str:
     """Put a decision into a few words: ``accept``, or code and reason."""
     if isinstance(decision, Accept):
         return "accept"
-    code, reason = decision[0], decision[1]
-    return code if not reason or reason == code else f"{code} ({reason})"
+    if not decision.reason or decision.reason == decision.code:
+        return decision.code
+    return f"{decision.code} ({decision.reason})"
 
 
-def difference(expected: Accept | tuple[str, str | None], decided: Accept | Refused) -> str:
+def difference(expected: Accept | Reject, decided: Accept | Refused) -> str:
     """Say how the decision differs from the expected one; empty where it does not."""
     if isinstance(expected, Accept):
         if isinstance(decided, Refused):
@@ -49,10 +50,9 @@ def difference(expected: Accept | tuple[str, str | None], decided: Accept | Refu
         return _first_difference(expected, decided)
     if isinstance(decided, Accept):
         return "accepted"
-    code, reason = expected
-    if decided.code != code:
+    if decided.code != expected.code:
         return f"code is {decided.code} ({decided.reason}: {decided.explanation})"
-    if reason is not None and decided.reason != reason:
+    if expected.reason is not None and decided.reason != expected.reason:
         return f"reason is {decided.reason} ({decided.explanation})"
     return ""
 

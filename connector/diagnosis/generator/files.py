@@ -38,6 +38,8 @@ TOPICS: Final[dict[str, Topic]] = {
     "wire.json": wire.TOPIC,
 }
 _SPEC: Final = "2026-08-25"
+# A list of two strings, a header line above all, stands on one line.
+_PAIR: Final = re.compile(r'\[\s+("(?:[^"\\]|\\.)*"),\s+("(?:[^"\\]|\\.)*")\s+\]')
 _KEYID: Final = re.compile(r';keyid="([^"]+)"')
 
 
@@ -67,7 +69,8 @@ def render(topic: Topic) -> bytes:
         },
         "cases": [_case(case) for case in topic.cases],
     }
-    return json.dumps(document, indent=1).encode("ascii") + b"\n"
+    text = _PAIR.sub(r"[\1, \2]", json.dumps(document, indent=1))
+    return text.encode("ascii") + b"\n"
 
 
 def _case(case: Case) -> dict[str, Any]:

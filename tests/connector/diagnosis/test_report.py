@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from connector.diagnosis.report import as_json, as_junit, as_table
-from connector.diagnosis.vectors import Accept
+from connector.diagnosis.vectors import Accept, Reject
 from connector.diagnosis.verdicts import Outcome, Refused, brief, difference
 
 ACCEPT = Accept("https://p.example/", "k", "sig1", '"@method": GET\n"@signature-params": ()')
@@ -20,11 +20,15 @@ BAD = Outcome("b.json", "two", "Second.", "RFC 9530", "accept", "digest_mismatch
     ("expected", "decided", "says"),
     [
         (ACCEPT, ACCEPT, ""),
-        (("signature_invalid", "expired"), REFUSED, ""),
-        (("signature_invalid", None), REFUSED, ""),
-        (("signature_invalid", "stale"), REFUSED, "reason is expired (expired 31 s ago)"),
-        (("key_not_found", None), REFUSED, "code is signature_invalid (expired: expired 31 s ago)"),
-        (("key_not_found", None), ACCEPT, "accepted"),
+        (Reject("signature_invalid", "expired"), REFUSED, ""),
+        (Reject("signature_invalid", None), REFUSED, ""),
+        (Reject("signature_invalid", "stale"), REFUSED, "reason is expired (expired 31 s ago)"),
+        (
+            Reject("key_not_found", None),
+            REFUSED,
+            "code is signature_invalid (expired: expired 31 s ago)",
+        ),
+        (Reject("key_not_found", None), ACCEPT, "accepted"),
         (ACCEPT, REFUSED, "refused: signature_invalid (expired): expired 31 s ago"),
         (ACCEPT, ACCEPT._replace(identity="x"), "identity is 'x', not 'https://p.example/'"),
         (ACCEPT, ACCEPT._replace(keyid="x"), "keyid is 'x', not 'k'"),
@@ -42,7 +46,7 @@ BAD = Outcome("b.json", "two", "Second.", "RFC 9530", "accept", "digest_mismatch
     ],
 )
 def test_the_first_difference_is_named(
-    expected: Accept | tuple[str, str | None], decided: Accept | Refused, says: str
+    expected: Accept | Reject, decided: Accept | Refused, says: str
 ) -> None:
     assert difference(expected, decided) == says
 
@@ -50,8 +54,8 @@ def test_the_first_difference_is_named(
 def test_a_decision_in_brief() -> None:
     assert brief(ACCEPT) == "accept"
     assert brief(REFUSED) == "signature_invalid (expired)"
-    assert brief(("key_not_found", "key_not_found")) == "key_not_found"
-    assert brief(("key_not_found", None)) == "key_not_found"
+    assert brief(Reject("key_not_found", "key_not_found")) == "key_not_found"
+    assert brief(Reject("key_not_found", None)) == "key_not_found"
 
 
 def test_the_table_ends_with_the_sum() -> None:

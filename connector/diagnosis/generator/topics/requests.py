@@ -213,7 +213,7 @@ TOPIC: Final = Topic(
             "RFC 9421 section 2.5",
             POST,
             "signature_invalid",
-            "malformed",
+            "base_unbuildable",
             (rewrite("Signature-Input", '"@path"', '"@path" "@path"'),),
         ),
         Case(
@@ -222,7 +222,7 @@ TOPIC: Final = Topic(
             "RFC 9421 section 2.2",
             POST,
             "signature_invalid",
-            "malformed",
+            "base_unbuildable",
             (rewrite("Signature-Input", '"@path"', '"@path" "@port"'),),
         ),
         Case(

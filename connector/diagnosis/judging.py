@@ -1,0 +1,132 @@
+"""The gateway's own rooms, put together for one request: no socket, no clock, no network.
+
+received → bounded → verified, exactly as the gateway decides it; what would be forwarded ends here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from canonical import Request
+from connector.authentication.permission import permit
+from connector.diagnosis.vectors import Accept
+from connector.diagnosis.verdicts import Refused
+from connector.errors import Refusal
+from connector.platforms.agent import agent_reader
+from connector.platforms.budgets import Lane
+from connector.platforms.discovery import Discovery
+from connector.server.build import build_authenticator, build_transport
+from connector.settings.loading import settings_from
+from connector.steps import Received
+from connector.transports.media import check_media
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from canonical import KeySet
+    from connector.authentication.policy import Policy
+    from connector.diagnosis.vectors import WireRequest
+    from connector.egress.fetch import Fetch
+    from connector.settings.schema import Settings
+    from connector.steps import Caller, Operation, Route
+
+_PEER: Final = "192.0.2.1"  # RFC 5737: an address for documentation
+_PROFILES: Final = 64
+"""More than one request names, so that no budget decides here."""
+
+MERCHANT: Final[dict[str, Any]] = {
+    "id": "merchant",
+    "authorities": ["shop.example.com"],
+    "scheme": "https",
+    "versions": ["2026-08-25", "2026-04-08"],
+    "endpoints": {"rest": "/", "mcp": "off"},
+    "upstream": {"url": "http://127.0.0.1:9"},
+}
+"""The merchant of the vector files, where a case says nothing else. It is never called."""
+
+
+def merchant_settings(changed: Mapping[str, Any], **sections: Any) -> Settings:
+    """Return settings for one merchant: ``MERCHANT``, a section replaced where a case has its own.
+
+    ``sections`` are further top-level sections. Raises ConfigurationError.
+    """
+    document = {"merchants": [{**MERCHANT, **changed}], **sections}
+    return settings_from(document, folder=Path("/"), source="settings")
+
+
+class Judge:
+    """Decides requests to one merchant at UNIX time ``now``; to be closed on its event loop."""
+
+    def __init__(self, settings: Settings, fetch: Fetch, now: float) -> None:
+        (merchant,) = settings.merchants
+        self._now = now
+        self._merchant = merchant
+        self._discovery = Discovery(
+            dict.fromkeys(Lane, fetch),
+            clock=lambda: now,
+            rate=_PROFILES,
+            burst=_PROFILES,
+            cache_entries=_PROFILES,
+            nested_keys=settings.discovery.nested_keys,
+        )
+        self._transport = build_transport(merchant)
+        self._agent_url = agent_reader(
+            allow_loopback=settings.discovery.insecure_allow_loopback_profiles
+        )
+        self.authenticator = build_authenticator(settings, merchant, self._discovery)
+
+    async def aclose(self) -> None:
+        """End what is under way."""
+        await self._discovery.aclose()
+
+    def receive(self, request: WireRequest) -> Received:
+        """Take the request through the wire guard and to its merchant; raises Refusal."""
+        message = Request(
+            method=request.method,
+            target=request.target,
+            scheme=request.scheme,
+            headers=request.headers,
+            body=request.body,
+        )
+        return Received(message, self._merchant.id, _PEER, self._now, 0.0)
+
+    def route(self, received: Received) -> Route:
+        """Check the path's shape; raises Refusal."""
+        if self._transport is None:
+            raise Refusal("unknown_operation", "endpoint_off", "the REST endpoint is off")
+        return self._transport.route(received.request)
+
+    async def published_keys(self, received: Received) -> KeySet | None:
+        """Return the keys of the profile that the request names; None where there are none."""
+        lines = received.request.headers.index.get(b"ucp-agent", ())
+        try:
+            url = self._agent_url(b", ".join(lines))
+            profile = await self._discovery.resolve(
+                url, peer=_PEER, registered=False, now=self._now
+            )
+        except Refusal:
+            return None
+        return profile.keys
+
+    async def decide(self, request: WireRequest) -> Accept | Refused:
+        """Decide the request as the gateway would."""
+        try:
+            received = self.receive(request)
+            route = self.route(received)
+            examined = self.authenticator.examine(received)
+            check_media(received.request)
+            caller = await self.authenticator.prove(received, examined)
+            self.admit(received, route, caller, examined.policy)
+        except Refusal as refusal:
+            return Refused(refusal.code.name, refusal.reason, refusal.explanation)
+        base = caller.signature_base.decode("ascii")
+        return Accept(caller.identity, caller.keyid, caller.label, base)
+
+    def admit(self, received: Received, route: Route, caller: Caller, policy: Policy) -> Operation:
+        """Name the operation and hold it against what the caller may do; raises Refusal."""
+        if self._transport is None:
+            raise Refusal("unknown_operation", "endpoint_off", "the REST endpoint is off")
+        operation = self._transport.operation(received.request, route, caller.version)
+        permit(policy, operation)
+        return operation
