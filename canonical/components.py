@@ -1,4 +1,4 @@
-"""Component identifiers and their values (RFC 9421 section 2).
+"""Component identifiers (RFC 9421 section 2), and the lines that they become.
 
 A list of covered components is turned into a *plan* once: per component the identifier's octets
 and the function that finds its value. Lists repeat, so plans are kept by the list's text.
@@ -10,43 +10,32 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
-from canonical.base64 import encode
+from canonical.component_values import (
+    ABSENT,
+    OF_REQUEST,
+    Field,
+    field_value,
+    of_message,
+    of_related_request,
+    query_parameter,
+    status,
+)
 from canonical.errors import CanonicalError
 from canonical.field_types import FIELD_TYPES, unique_dictionary
-from canonical.message import Request, Response, to_octets
 from canonical.serialization import serialize
-from canonical.targets import (
-    authority_of,
-    path_of,
-    query_of,
-    query_parameters,
-    split_target,
-    target_uri,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from canonical.message import Message
-    from canonical.values import BareItem, Member
+    from canonical.values import BareItem
 
 
 class Component(NamedTuple):
-    """A component identifier: a field's lower-case name or a derived component's, parameters."""
+    """A component identifier: the name of a field (lower case) or derived component, parameters."""
 
     name: str
     parameters: dict[str, BareItem]
-
-
-class _Field(NamedTuple):
-    """What the parameters of a field's identifier ask for (RFC 9421 section 2.1)."""
-
-    name: str
-    key: str | None
-    sf: bool
-    bs: bool
-    tr: bool
-    req: bool
 
 
 Line: TypeAlias = "tuple[bytes, Callable[[Message], bytes] | None, bytes]"
@@ -56,12 +45,16 @@ the plain value of the field that the last part names."""
 # RFC 9110 section 5.6.2: a field name is a token; RFC 9421 section 2.1: in lower case.
 _FIELD_NAME: Final = re.compile(r"[a-z0-9!#$%&'*+\-.^_`|~]+").fullmatch
 
-_FIELD_PARAMETERS: Final = frozenset({"bs", "key", "req", "sf", "tr"})
-_TEXT_PARAMETERS: Final = frozenset({"key", "name"})
+_OF_FIELDS: Final = frozenset({"bs", "key", "req", "sf", "tr"})
+_OF_QUERY_PARAMETERS: Final = frozenset({"name", "req"})
+_OF_DERIVED: Final = frozenset({"req"})
+_WITH_TEXT: Final = frozenset({"key", "name"})
 
 _MAX_PLANS: Final = 512
 _MAX_PLAN_TEXT: Final = 1024
 _plans: Final[dict[str, tuple[Line, ...]]] = {}
+
+_MAX_SHOWN: Final = 200
 
 
 def plan_for(text: str, components: Sequence[Component]) -> tuple[Line, ...]:
@@ -88,85 +81,88 @@ def lines(plan: Sequence[Line], message: Message) -> list[bytes]:
     """
     index = message.headers.index
     result = []
-    for prefix, render, name in plan:
-        if render is not None:
-            result.append(prefix + render(message))
-            continue
-        values = index.get(name)
-        if values is None:
-            raise CanonicalError(f'"{name.decode()}": the message has no such field')
-        result.append(prefix + (values[0] if len(values) == 1 else b", ".join(values)))
+    prefix = b""
+    try:
+        for prefix, render, name in plan:
+            if render is not None:
+                result.append(prefix + render(message))
+                continue
+            values = index.get(name)
+            if values is None:
+                raise CanonicalError(ABSENT)  # noqa: TRY301 - named below, as what render raises is
+            result.append(prefix + (values[0] if len(values) == 1 else b", ".join(values)))
+    except CanonicalError as error:
+        raise _named(prefix.decode().removesuffix(": "), error) from None
     return result
 
 
 def _compiled(components: Sequence[Component]) -> tuple[Line, ...]:
-    plan: list[Line] = []
+    plan = []
     seen = set()
     for component in components:
         identifier = serialize(component)
-        name, parameters = component
-        _check_parameters(identifier, parameters)
+        try:
+            plan.append(_line(identifier, component))
+        except CanonicalError as error:
+            raise _named(identifier, error) from None
         # RFC 9421 section 2: the order of parameters makes no other component.
-        identity = (name, frozenset(parameters.items()))
+        identity = (component.name, frozenset(component.parameters.items()))
         if identity in seen:
-            raise CanonicalError(f"{identifier}: the component is listed twice")
+            raise _named(identifier, "the component is listed twice")
         seen.add(identity)
-        prefix = f"{identifier}: ".encode()
-        if name.startswith("@"):
-            plan.append((prefix, _derived(identifier, component), b""))
-        elif not parameters:
-            _check_field_name(identifier, name)
-            plan.append((prefix, None, name.encode()))
-        else:
-            plan.append((prefix, partial(_field_value, identifier, _field(component)), b""))
     return tuple(plan)
 
 
-def _check_parameters(identifier: str, parameters: dict[str, BareItem]) -> None:
-    for name, value in parameters.items():
-        wanted = type(value) is str if name in _TEXT_PARAMETERS else value is True
-        if not wanted:
-            raise CanonicalError(f"{identifier}: the parameter {name} has no such value")
+def _named(identifier: str, reason: object) -> CanonicalError:
+    return CanonicalError(f"{identifier[:_MAX_SHOWN]}: {reason}")
 
 
-def _check_field_name(identifier: str, name: str) -> None:
+def _line(identifier: str, component: Component) -> Line:
+    name, parameters = component
+    prefix = f"{identifier}: ".encode()
+    if name.startswith("@"):
+        return prefix, _derived(name, parameters), b""
     if _FIELD_NAME(name) is None:
-        raise CanonicalError(f"{identifier}: no field name in lower case")
+        raise CanonicalError("no field name in lower case")
+    if not parameters:
+        return prefix, None, name.encode()
+    return prefix, partial(field_value, _field(name, parameters)), b""
 
 
-def _derived(identifier: str, component: Component) -> Callable[[Message], bytes]:
-    """Return the function that renders a derived component (RFC 9421 section 2.2)."""
-    name, parameters = component
-    allowed = {"name", "req"} if name == "@query-param" else {"req"}
+def _check_parameters(parameters: dict[str, BareItem], known: frozenset[str]) -> None:
+    for name, value in parameters.items():
+        if name not in known:
+            raise CanonicalError(f"the parameter {name[:_MAX_SHOWN]} is not known there")
+        fits = type(value) is str if name in _WITH_TEXT else value is True
+        if not fits:
+            raise CanonicalError(f"the parameter {name} takes no such value")
+
+
+def _derived(name: str, parameters: dict[str, BareItem]) -> Callable[[Message], bytes]:
+    """Return the function that finds the value of a derived component (RFC 9421 section 2.2)."""
     if name == "@status":
-        allowed = set()
-    elif name != "@query-param" and name not in _OF_REQUEST:
+        _check_parameters(parameters, frozenset())
+        return status
+    if name == "@query-param":
+        _check_parameters(parameters, _OF_QUERY_PARAMETERS)
+        wanted = parameters.get("name")
+        if not isinstance(wanted, str):
+            raise CanonicalError("the parameter name is missing")
+        value_of: Callable[..., str] = partial(query_parameter, wanted)
+    elif name in OF_REQUEST:
+        _check_parameters(parameters, _OF_DERIVED)
+        value_of = OF_REQUEST[name]
+    else:
         # Section 2.3: @signature-params is never listed, and so is unknown here.
-        raise CanonicalError(f"{identifier}: unknown derived component")
-    if not parameters.keys() <= allowed:
-        unknown = ", ".join(parameters.keys() - allowed)
-        raise CanonicalError(f"{identifier}: the parameter {unknown} does not belong there")
-    if name == "@status":
-        return _status
-    if name != "@query-param":
-        return _request_value(identifier, _OF_REQUEST[name], related="req" in parameters)
-    wanted = parameters.get("name")
-    if not isinstance(wanted, str):
-        raise CanonicalError(f"{identifier}: the parameter name is missing")
-    value_of = partial(_query_parameter, wanted)
-    return _request_value(identifier, value_of, related="req" in parameters)
+        raise CanonicalError("unknown derived component")
+    return partial(of_related_request if "req" in parameters else of_message, value_of)
 
 
-def _field(component: Component) -> _Field:
+def _field(name: str, parameters: dict[str, BareItem]) -> Field:
     """Check the parameters of a field's identifier against each other and the field's type."""
-    identifier = serialize(component)
-    name, parameters = component
-    _check_field_name(identifier, name)
-    unknown = parameters.keys() - _FIELD_PARAMETERS
-    if unknown:
-        raise CanonicalError(f"{identifier}: unknown parameter {min(unknown)}")
+    _check_parameters(parameters, _OF_FIELDS)
     key = parameters.get("key")
-    field = _Field(
+    field = Field(
         name,
         key if isinstance(key, str) else None,
         sf="sf" in parameters,
@@ -176,97 +172,10 @@ def _field(component: Component) -> _Field:
     )
     # RFC 9421 section 2.5: parameters that exclude each other.
     if field.bs and (field.sf or field.key is not None):
-        raise CanonicalError(f"{identifier}: bs excludes sf and key")
+        raise CanonicalError("bs excludes sf and key")
     parser = FIELD_TYPES.get(name)
     if field.sf and parser is None:
-        raise CanonicalError(f"{identifier}: the field's structured type is not known")
+        raise CanonicalError("the field's structured type is not known")
     if field.key is not None and parser not in (None, unique_dictionary):
-        raise CanonicalError(f"{identifier}: the field is no dictionary")
+        raise CanonicalError("the field is no dictionary")
     return field
-
-
-def _field_value(identifier: str, field: _Field, message: Message) -> bytes:
-    """Return the value of a field whose identifier has parameters (RFC 9421 section 2.1)."""
-    source = _related_request(identifier, message) if field.req else message
-    headers = source.trailers if field.tr else source.headers
-    values = headers.index.get(field.name.encode())
-    if values is None:
-        raise CanonicalError(f"{identifier}: the message has no such field")
-    if field.bs:
-        return ", ".join(f":{encode(value)}:" for value in values).encode()
-    text = b", ".join(values)
-    try:
-        if field.key is not None:
-            return serialize(_member(source, field.key, field, text)).encode()
-        if field.sf:
-            return serialize(FIELD_TYPES[field.name](text)).encode()
-    except CanonicalError as error:
-        raise CanonicalError(f"{identifier}: {error}") from None
-    return text
-
-
-def _member(source: Message, key: str, field: _Field, text: bytes) -> Member:
-    """Find a dictionary's member; parsed once per message, however many of them are covered."""
-    known = (field.name, field.tr)
-    if known not in source.memo:
-        source.memo[known] = unique_dictionary(text)
-    members: dict[str, Member] = source.memo[known]
-    if key not in members:
-        raise CanonicalError("the field has no such member")
-    return members[key]
-
-
-def _request_value(
-    identifier: str, value_of: Callable[[Request], str], *, related: bool
-) -> Callable[[Message], bytes]:
-    """Return the function that finds a value of the message, or with ``;req`` of its request."""
-
-    def value(message: Message) -> bytes:
-        if related:
-            request = _related_request(identifier, message)
-        elif isinstance(message, Request):
-            request = message
-        else:
-            raise CanonicalError(f"{identifier}: a response has it only of its request, with ;req")
-        try:
-            return to_octets(value_of(request))
-        except CanonicalError as error:
-            raise CanonicalError(f"{identifier}: {error}") from None
-
-    return value
-
-
-def _related_request(identifier: str, message: Message) -> Request:
-    if not isinstance(message, Response):
-        raise CanonicalError(f"{identifier}: a request has no request that it answers")
-    if message.request is None:
-        raise CanonicalError(f"{identifier}: the request that is answered is not known")
-    return message.request
-
-
-def _status(message: Message) -> bytes:
-    if not isinstance(message, Response):
-        raise CanonicalError('"@status": a request has no status')
-    # RFC 9421 section 2.2.9: the three digits of the status line.
-    return b"%03d" % message.status
-
-
-def _query_parameter(name: str, request: Request) -> str:
-    if "query" not in request.memo:
-        request.memo["query"] = query_parameters(request)
-    found: list[str] = request.memo["query"].get(name, [])
-    if len(found) != 1:
-        # RFC 9421 section 2.2.8: one that occurs more than once is not covered by its name.
-        raise CanonicalError(f"the query has {len(found)} such parameters, not one")
-    return found[0]
-
-
-_OF_REQUEST: Final[dict[str, Callable[[Request], str]]] = {
-    "@authority": authority_of,
-    "@method": lambda request: request.method,
-    "@path": path_of,
-    "@query": query_of,
-    "@request-target": lambda request: request.target,
-    "@scheme": lambda request: split_target(request).scheme,
-    "@target-uri": target_uri,
-}

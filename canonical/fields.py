@@ -97,7 +97,7 @@ class Reader:
             kind = match.lastindex
             key = match[1]
             if self.unique_parameters and key in parameters:
-                raise CanonicalError(f"the parameter {key} is given twice")
+                raise CanonicalError(f"the parameter {key[:80]} is given twice")
             if kind == 2:
                 parameters[key] = match[2]
             elif kind == 3:
@@ -212,7 +212,7 @@ def parse_dictionary(text: Text, *, unique: bool = False) -> dict[str, Member]:
     while more:
         key = reader.key()
         if unique and key in members:
-            raise CanonicalError(f"the member {key} occurs twice")
+            raise CanonicalError(f"the member {key[:80]} occurs twice")
         members[key] = dictionary_value(reader)
         more = reader.separator()
     return members

@@ -15,22 +15,44 @@ if TYPE_CHECKING:
 _MAX_ENTRIES_PER_KID: Final = 16
 
 
+class _Entry:
+    """One JWK of a set, loaded when it is first wanted: a stranger's set may be long."""
+
+    __slots__ = ("_jwk", "_key", "_reason")
+
+    def __init__(self, jwk: Mapping[str, Any]) -> None:
+        self._jwk = jwk
+        self._key: Key | None = None
+        self._reason: str | None = None
+
+    def load(self) -> tuple[Key | None, str | None]:
+        """Return the key, or None and why it is unusable."""
+        if self._key is None and self._reason is None:
+            try:
+                self._key = load_key(self._jwk)
+            except CanonicalError as error:
+                self._reason = str(error)
+        return self._key, self._reason
+
+
 class KeySet:
-    """The entries of a JWK set; a key is loaded when it is first asked for.
+    """The keys of a JWK set.
 
     Entries that are not for signatures (``use``, ``key_ops``) or are no objects are left out.
+    Iterating yields every usable key in the order of the set, one that is listed twice only once.
     """
 
-    def __init__(self, entries: Sequence[object]) -> None:
-        self._entries = [
-            entry for entry in entries if isinstance(entry, Mapping) and serves_signatures(entry)
-        ]
-        self._by_kid: dict[str, list[Mapping[str, Any]]] = {}
-        for entry in self._entries:
-            kid = entry.get("kid")
-            if isinstance(kid, str):
-                self._by_kid.setdefault(kid, []).append(entry)
-        self._loaded: dict[str, Key] = {}
+    def __init__(self, jwks: Sequence[object]) -> None:
+        self._entries: list[_Entry] = []
+        self._by_kid: dict[str, list[_Entry]] = {}
+        self._found: dict[str, Key] = {}
+        for jwk in jwks:
+            if isinstance(jwk, Mapping) and serves_signatures(jwk):
+                entry = _Entry(jwk)
+                self._entries.append(entry)
+                kid = jwk.get("kid")
+                if isinstance(kid, str):
+                    self._by_kid.setdefault(kid, []).append(entry)
 
     def get(self, kid: str) -> Key:
         """Return the one key with this kid.
@@ -39,13 +61,32 @@ class KeySet:
         AlgorithmUnsupported where the entry is malformed or of an unknown kind, DuplicateKey where
         two different ones are left.
         """
-        key = self._loaded.get(kid)
+        key = self._found.get(kid)
         if key is None:
-            entries = self._by_kid.get(kid)
-            if entries is None:
-                raise KeyNotFound(f"no key with kid {kid[:100]!r}")
-            key = self._loaded[kid] = _only_key(kid, entries)
+            key = self._found[kid] = self._only_key(kid)
         return key
+
+    def _only_key(self, kid: str) -> Key:
+        entries = self._by_kid.get(kid, ())
+        shown = repr(kid[:100])
+        if not entries:
+            raise KeyNotFound(f"no key with kid {shown}")
+        if len(entries) > _MAX_ENTRIES_PER_KID:
+            raise DuplicateKey(f"more than {_MAX_ENTRIES_PER_KID} keys with kid {shown}")
+        usable: dict[str, Key] = {}
+        unusable = None
+        for entry in entries:
+            key, reason = entry.load()
+            if key is None:
+                unusable = reason
+            else:
+                usable.setdefault(key.thumbprint, key)
+        if len(usable) + (unusable is not None) > 1:
+            raise DuplicateKey(f"different keys with kid {shown}")
+        if unusable is not None:
+            raise AlgorithmUnsupported(f"the key with kid {shown} is unusable: {unusable}")
+        (only,) = usable.values()
+        return only
 
     def by_thumbprint(self, wanted: str) -> Key:
         """Return the usable key with this RFC 7638 thumbprint; KeyNotFound where there is none."""
@@ -55,14 +96,10 @@ class KeySet:
         raise KeyNotFound(f"no key with thumbprint {wanted[:100]!r}")
 
     def __iter__(self) -> Iterator[Key]:
-        """Yield every usable key in the order of the set, one that is listed twice only once."""
         seen = set()
         for entry in self._entries:
-            try:
-                key = load_key(entry)
-            except CanonicalError:
-                continue
-            if (key.kid, key.thumbprint) not in seen:
+            key, _ = entry.load()
+            if key is not None and (key.kid, key.thumbprint) not in seen:
                 seen.add((key.kid, key.thumbprint))
                 yield key
 
@@ -73,28 +110,7 @@ def load_key_set(document: object) -> KeySet:
     One bad entry never voids the set: it is unusable, and ``KeySet.get`` says so. CanonicalError
     only where the document is neither of the two.
     """
-    entries = document.get("keys") if isinstance(document, Mapping) else document
-    if not isinstance(entries, (list, tuple)):
+    jwks = document.get("keys") if isinstance(document, Mapping) else document
+    if not isinstance(jwks, (list, tuple)):
         raise CanonicalError("a key set is a list of keys, or an object that has one as keys")
-    return KeySet(entries)
-
-
-def _only_key(kid: str, entries: list[Mapping[str, Any]]) -> Key:
-    """Return the key that all entries describe."""
-    if len(entries) > _MAX_ENTRIES_PER_KID:
-        raise DuplicateKey(f"more than {_MAX_ENTRIES_PER_KID} keys with kid {kid[:100]!r}")
-    usable: dict[str, Key] = {}
-    reason = None
-    for entry in entries:
-        try:
-            key = load_key(entry)
-        except CanonicalError as error:
-            reason = str(error)
-        else:
-            usable.setdefault(key.thumbprint, key)
-    if len(usable) + (reason is not None) > 1:
-        raise DuplicateKey(f"different keys with kid {kid[:100]!r}")
-    if reason is not None:
-        raise AlgorithmUnsupported(f"the key with kid {kid[:100]!r} is unusable: {reason}")
-    (key,) = usable.values()
-    return key
+    return KeySet(jwks)

@@ -109,7 +109,7 @@ def signature_base(message: Message, member: Signature | Text) -> bytes:
     if base.count(_LF) != len(plan) or _CR in base or not base.isascii():
         for line in base_lines:
             if _LF in line or _CR in line or not line.isascii():
-                identifier = line.partition(b": ")[0].decode("ascii")
+                identifier = line.partition(b": ")[0].decode("ascii")[:200]
                 raise CanonicalError(f"{identifier}: the value is not one line of ASCII")
     return base
 
@@ -166,7 +166,7 @@ def _read_inputs(header_lines: Sequence[bytes]) -> dict[str, Member]:
     while more:
         label = reader.key()
         if label in members:
-            raise CanonicalError(f"the member {label} occurs twice")
+            raise CanonicalError(f"the member {label[:80]} occurs twice")
         if not reader.text.startswith("=", reader.pos):
             raise reader.fault("an inner list")
         reader.pos += 1
@@ -211,10 +211,10 @@ def _read_values(header_lines: Sequence[bytes]) -> dict[str, bytes]:
     while more:
         label = reader.key()
         if label in values:
-            raise CanonicalError(f"the member {label} occurs twice")
+            raise CanonicalError(f"the member {label[:80]} occurs twice")
         value = dictionary_value(reader)[0]
         if not isinstance(value, bytes):
-            raise CanonicalError(f"the member {label} is not a byte sequence")
+            raise CanonicalError(f"the member {label[:80]} is not a byte sequence")
         values[label] = value
         more = reader.separator()
     return values
