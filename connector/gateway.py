@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 class Lane(NamedTuple):
     """Everything that serves one merchant, made at start."""
 
-    transport: RestTransport
+    transport: RestTransport | None
     authenticator: Authenticator
     forwarding: Forwarding
     upstream: UpstreamClient
@@ -84,6 +84,8 @@ class Gateway:
         if public is not None:
             journal.decision = "public"
             return public
+        if lane.transport is None:
+            raise Refusal("unknown_operation", "endpoint_off", "the REST endpoint is off")
         route = lane.transport.route(request)
         try:
             examined = lane.authenticator.examine(received)

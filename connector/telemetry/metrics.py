@@ -54,6 +54,8 @@ class Metrics:
 
     def __init__(self) -> None:
         self.in_flight = 0
+        self.observed: list[str] = []
+        """Merchants whose unverified requests are forwarded (``insecure_observe``)."""
         self.dropped_lines: Callable[[], int] = lambda: 0
         self._requests: dict[tuple[str, str, str, str], int] = {}
         self._steps: dict[str, _Durations] = {}
@@ -96,6 +98,15 @@ class Metrics:
             "Decision lines that standard output did not take in time.",
             value=self.dropped_lines(),
         )
+
+        observed = GaugeMetricFamily(
+            "ucp_connector_insecure_observe",
+            "1 for a merchant whose unverified requests are forwarded.",
+            labels=("merchant",),
+        )
+        for merchant in self.observed:
+            observed.add_metric((merchant,), 1)
+        yield observed
 
     def exposition(self) -> bytes:
         """Render the text format that Prometheus scrapes."""

@@ -1,0 +1,159 @@
+"""From settings to rooms: everything that a request needs is made here, once."""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING, Any, Final
+
+from connector.authentication.policy import Policy
+from connector.authentication.verification import Authenticator, Registered
+from connector.egress.fetch import Fetcher
+from connector.egress.resolving import Resolver
+from connector.gateway import Lane
+from connector.platforms.agent import agent_reader
+from connector.platforms.budgets import Lane as FetchLane
+from connector.platforms.discovery import PLACES, Discovery
+from connector.platforms.registry import Registry, register, revoked_thumbprints
+from connector.signing.publishing import PROFILE_PATH, PublishedDocuments
+from connector.transports.problems import ProblemRenderer
+from connector.transports.rest import OperationRule, RestTransport
+from connector.upstream.client import UpstreamClient
+from connector.upstream.forwarding import Forwarding
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from connector.authentication.verification import Profiles
+    from connector.settings.merchants import Merchant
+    from connector.settings.schema import Settings
+    from connector.settings.terms import RegisteredPlatform, RegisteredTier
+
+# A keyed write older than its idempotency record could be run again (ucp-rules section 3.9).
+_HORIZON_MARGIN: Final = 3600.0
+
+
+def build_discovery(settings: Settings, clock: Callable[[], float]) -> Discovery:
+    """Make the one discovery of a process, with the guarded way out behind it."""
+    discovery = settings.discovery
+    tls = ssl.create_default_context()
+
+    def fetcher(lane: FetchLane) -> Fetcher:
+        return Fetcher(
+            resolve=Resolver(PLACES[lane]),
+            tls=tls,
+            max_document=discovery.max_document,
+            connect_timeout=discovery.connect_timeout,
+            timeout=discovery.timeout,
+            allow_loopback=discovery.insecure_allow_loopback_profiles,
+        )
+
+    return Discovery(
+        {lane: fetcher(lane) for lane in FetchLane},
+        clock=clock,
+        rate=discovery.budget.amount / discovery.budget.period,
+        burst=discovery.budget.burst,
+        cache_entries=discovery.cache_entries,
+        nested_keys=discovery.nested_keys,
+        patience=discovery.timeout * 2,
+    )
+
+
+def build_transport(merchant: Merchant) -> RestTransport | None:
+    """Make a merchant's REST transport; None where its endpoint is off."""
+    if merchant.endpoints.rest is None:
+        return None
+    return RestTransport(
+        merchant.endpoints.rest,
+        extensions=[
+            OperationRule(each.name, each.method, each.path, each.kind)
+            for each in merchant.operations
+        ],
+        encoded_ids=merchant.path_ids == "encoded",
+    )
+
+
+def build_authenticator(
+    settings: Settings, merchant: Merchant, profiles: Profiles
+) -> Authenticator:
+    """Make what verifies a merchant's requests."""
+    loopback = settings.discovery.insecure_allow_loopback_profiles
+    return Authenticator(
+        profiles=profiles,
+        agent_url=agent_reader(allow_loopback=loopback),
+        discovered=_policy("discovered", settings.tiers.discovered),
+        registered=_registered(settings, merchant, allow_loopback=loopback),
+        versions=frozenset(merchant.versions),
+        discovery_open=merchant.platforms.discovery == "open",
+        keyed_horizon=settings.store.idempotency_ttl - _HORIZON_MARGIN,
+        revoked=revoked_thumbprints(settings.discovery.revoked),
+    )
+
+
+def build_lane(settings: Settings, merchant: Merchant, profiles: Profiles) -> Lane:
+    """Make everything that serves one merchant."""
+    upstream = UpstreamClient(
+        merchant.upstream.url,
+        connect_timeout=merchant.upstream.connect_timeout,
+        response_timeout=merchant.upstream.response_timeout,
+        buffer_limit=settings.store.max_replayable_body,
+        max_connections=settings.limits.in_flight,
+    )
+    host = None if merchant.upstream.preserve_host else upstream.authority
+    return Lane(
+        transport=build_transport(merchant),
+        authenticator=build_authenticator(settings, merchant, profiles),
+        forwarding=Forwarding(merchant.scheme, host),
+        upstream=upstream,
+        published=PublishedDocuments([PROFILE_PATH, *merchant.profile.leaves]),
+        problems=ProblemRenderer(merchant.continue_url),
+        observe=merchant.enforcement.signatures == "insecure_observe",
+    )
+
+
+def _registered(
+    settings: Settings, merchant: Merchant, *, allow_loopback: bool
+) -> Mapping[str, Registered]:
+    listed = merchant.platforms.registered
+    registry = Registry(
+        register(
+            platform.profile,
+            keys=platform.keys or (),
+            version=platform.version,
+            coverage=_coverage(settings, platform),
+            allow_loopback=allow_loopback,
+        )
+        for platform in listed
+    )
+    registered = {}
+    for platform, registration in zip(listed, registry.by_url.values(), strict=True):
+        tier = getattr(settings.tiers, platform.tier)
+        pinned = registration.pinned
+        registered[registration.url] = Registered(
+            _policy(platform.tier, tier, platform),
+            pinned.version if pinned else None,
+            pinned.keys if pinned else None,
+        )
+    return registered
+
+
+def _coverage(settings: Settings, platform: RegisteredPlatform) -> str:
+    tier: RegisteredTier = getattr(settings.tiers, platform.tier)
+    return platform.coverage or tier.coverage
+
+
+def _policy(name: str, tier: RegisteredTier, platform: RegisteredPlatform | None = None) -> Policy:
+    """Make the terms of a tier, with what one registration has of its own."""
+
+    def term(setting: str) -> Any:
+        own = getattr(platform, setting, None)
+        return getattr(tier, setting) if own is None else own
+
+    freshness, operations = term("freshness"), term("operations")
+    return Policy(
+        tier=name,
+        schemes=frozenset(term("schemes")),
+        coverage=term("coverage"),
+        created_required=freshness.required,
+        max_age=freshness.max_age if freshness.required else None,
+        operations=None if operations == "all" else frozenset(operations),
+    )

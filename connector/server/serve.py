@@ -1,0 +1,131 @@
+"""``serve``: one process from its configuration to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import ssl
+import sys
+from typing import TYPE_CHECKING, Final
+
+import uvicorn
+
+from connector.admin.health import Health
+from connector.admin.listener import admin_application
+from connector.gateway import Gateway
+from connector.server.build import build_discovery, build_ingress, build_lane
+from connector.server.clock import WallClock
+from connector.server.process import (
+    StartError,
+    bind,
+    log_to_standard_error,
+    run,
+    run_listeners,
+    uvicorn_options,
+)
+from connector.server.publish import keep_all_published
+from connector.settings.inert import inert_settings
+from connector.settings.loading import load_settings
+from connector.telemetry.decisions import DecisionLog
+from connector.telemetry.metrics import Metrics
+from connector.transports.problems import ProblemRenderer
+
+if TYPE_CHECKING:
+    import socket
+
+    from connector.settings.schema import Settings
+
+_logger = logging.getLogger("connector.server")
+# What a request may take beside the merchant's own time, once the process was told to stop.
+_DRAIN_MARGIN: Final = 5.0
+
+
+def serve(config_path: str | None) -> int:
+    """Serve until SIGTERM; ConfigurationError and StartError say why it could not start."""
+    settings = load_settings(config_path, os.environ)
+    log_to_standard_error()
+    listening = bind(settings.listen.host, settings.listen.port, "listen")
+    administration = bind(settings.admin.host, settings.admin.port, "admin")
+    run(lambda: _serve(settings, listening, administration))
+    return 0
+
+
+async def _serve(
+    settings: Settings, listening: socket.socket, administration: socket.socket
+) -> None:
+    clock, metrics = WallClock(), Metrics()
+    discovery = build_discovery(settings, clock)
+    lanes = {each.id: build_lane(settings, each, discovery) for each in settings.merchants}
+    metrics.observed = [name for name, lane in lanes.items() if lane.observe]
+    log = DecisionLog(sys.stdout.fileno())
+    metrics.dropped_lines = lambda: log.dropped
+    gateway = Gateway(lanes, strangers=ProblemRenderer(), metrics=metrics, log=log)
+    warnings = _warnings(settings)
+    health = Health(warnings)
+    published = asyncio.create_task(keep_all_published(settings, lanes))
+
+    def started(address: str, admin_address: str) -> None:
+        for warning in warnings:
+            _logger.warning("%s", warning)
+        health.serving()
+        _logger.info("listening on %s, admin on %s", address, admin_address)
+
+    try:
+        await run_listeners(
+            (_ingress_config(settings, build_ingress(settings, gateway, clock)), listening),
+            (_admin_config(health, metrics), administration),
+            started=started,
+            draining=health.draining,
+        )
+    finally:
+        published.cancel()
+        await discovery.aclose()
+        for lane in lanes.values():
+            await lane.upstream.aclose()
+        log.close()
+
+
+def _ingress_config(settings: Settings, ingress: Ingress) -> uvicorn.Config:
+    slowest = max(
+        each.upstream.connect_timeout + each.upstream.response_timeout
+        for each in settings.merchants
+    )
+    tls = settings.listen.tls
+    files: dict[str, object] = {}
+    if tls.certificate is not None:
+        files = {"ssl_certfile": tls.certificate, "ssl_keyfile": tls.key}
+        if tls.client_ca is not None:
+            files |= {"ssl_ca_certs": str(tls.client_ca), "ssl_cert_reqs": ssl.CERT_REQUIRED}
+    config = uvicorn.Config(
+        ingress,
+        http=IngressProtocol,
+        timeout_graceful_shutdown=int(slowest + _DRAIN_MARGIN),
+        **uvicorn_options(date_header=False, **files),
+    )
+    try:
+        config.load()
+    except (OSError, ssl.SSLError) as error:
+        raise StartError(f"listen.tls cannot be used: {error}") from error
+    return config
+
+
+def _admin_config(health: Health, metrics: Metrics) -> uvicorn.Config:
+    return uvicorn.Config(
+        admin_application(health, metrics), timeout_graceful_shutdown=1, **uvicorn_options()
+    )
+
+
+def _warnings(settings: Settings) -> list[str]:
+    """What an operator should know of at start and on the health page."""
+    found = [
+        f"merchant {each.id}: insecure_observe forwards requests that do not verify"
+        for each in settings.merchants
+        if each.enforcement.signatures == "insecure_observe"
+    ]
+    if settings.discovery.insecure_allow_loopback_profiles:
+        found.append("insecure_allow_loopback_profiles accepts profiles from this machine")
+    inert = inert_settings(settings)
+    if inert:
+        found.append(f"these settings have no effect yet: {', '.join(inert)}")
+    return found
