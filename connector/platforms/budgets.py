@@ -9,6 +9,7 @@ at one origin, which also may have only a few URLs tried at a time.
 from __future__ import annotations
 
 from enum import Enum
+from ipaddress import ip_address
 from typing import Final, NamedTuple
 
 from connector.platforms.recent import Recent
@@ -96,6 +97,7 @@ class Budgets:
         if wait > 0:
             # Decided before any table is touched: a flood does not even stir them.
             return wait
+        peer = None if peer is None else _counted_as(peer)
         peer_tat = 0 if peer is None else self._peers.get(peer) or 0
         known = self._origins.get(origin) or _Origin(0, {})
         window = ORIGIN_WINDOW * 1_000_000
@@ -112,3 +114,12 @@ class Budgets:
             self._peers.put(peer, self._peer.taken(peer_tat, now))
         self._origins.put(origin, _Origin(self._origin.taken(known.tat, now), tried))
         return 0
+
+
+def _counted_as(peer: str) -> str:
+    """Count an IPv6 address by its /64: whoever has one address there has them all."""
+    try:
+        address = ip_address(peer)
+    except ValueError:
+        return peer
+    return peer if address.version == 4 else f"{int(address) >> 64:x}::/64"

@@ -128,3 +128,13 @@ def test_a_whole_burst_is_granted_at_a_real_time() -> None:
     budgets = Budgets(10, 10)
     now = 1_787_654_321.123456
     assert [take(budgets, number, now) for number in range(10)] == [0] * 10
+
+
+def test_the_addresses_of_one_ipv6_network_share_the_budget_of_one_peer() -> None:
+    budgets = Budgets(10, 10)
+    granted = 0
+    for number in range(100):
+        origin = f"https://{number}.example"
+        peer = f"2001:db8:0:1::{number:x}"
+        granted += budgets.take(STRANGER, origin, origin, peer, number / 1000) == 0
+    assert granted == 10
