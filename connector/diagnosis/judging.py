@@ -13,6 +13,9 @@ from connector.authentication.permission import permit
 from connector.diagnosis.vectors import Accept
 from connector.diagnosis.verdicts import Refused
 from connector.errors import Refusal
+from connector.ingress.authority import AuthorityTable
+from connector.ingress.guard import Guard
+from connector.ingress.limits import WireLimits
 from connector.platforms.agent import agent_reader
 from connector.platforms.budgets import Lane
 from connector.platforms.discovery import Discovery
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
     from connector.diagnosis.vectors import WireRequest
     from connector.egress.fetch import Fetch
     from connector.settings.schema import Settings
-    from connector.steps import Caller, Operation, Route
+    from connector.steps import Caller, Operation, RawHeaders, Route
 
 _PEER: Final = "192.0.2.1"  # RFC 5737: an address for documentation
 _PROFILES: Final = 64
@@ -61,7 +64,6 @@ class Judge:
     def __init__(self, settings: Settings, fetch: Fetch, now: float) -> None:
         (merchant,) = settings.merchants
         self._now = now
-        self._merchant = merchant
         self._discovery = Discovery(
             dict.fromkeys(Lane, fetch),
             clock=lambda: now,
@@ -69,6 +71,18 @@ class Judge:
             burst=_PROFILES,
             cache_entries=_PROFILES,
             nested_keys=settings.discovery.nested_keys,
+        )
+        limits = settings.limits
+        self._guard = Guard(
+            WireLimits(
+                body=limits.body,
+                headers=limits.headers,
+                header_line=limits.header_line,
+                header_bytes=limits.header_bytes,
+            )
+        )
+        self._authorities = AuthorityTable(
+            (name, merchant.id, merchant.scheme) for name in merchant.authorities
         )
         self._transport = build_transport(merchant)
         self._agent_url = agent_reader(
@@ -81,15 +95,18 @@ class Judge:
         await self._discovery.aclose()
 
     def receive(self, request: WireRequest) -> Received:
-        """Take the request through the wire guard and to its merchant; raises Refusal."""
+        """Take the request past the wire guard and to its merchant; raises Refusal."""
+        lines = framed(request)
+        head = self._guard.check(_octets(request, lines), lines)
+        found = self._authorities.resolve(head.headers.index, trusted=False)
         message = Request(
-            method=request.method,
-            target=request.target,
-            scheme=request.scheme,
-            headers=request.headers,
+            method=head.method,
+            target=head.target,
+            scheme=found.scheme,
+            headers=lines,
             body=request.body,
         )
-        return Received(message, self._merchant.id, _PEER, self._now, 0.0)
+        return Received(message, found.merchant, _PEER, self._now, 0.0)
 
     def route(self, received: Received) -> Route:
         """Check the path's shape; raises Refusal."""
@@ -130,3 +147,17 @@ class Judge:
         operation = self._transport.operation(received.request, route, caller.version)
         permit(policy, operation)
         return operation
+
+
+def framed(request: WireRequest) -> RawHeaders:
+    """Return the headers as a sender frames them: with Content-Length where there is a body."""
+    names = {name.lower() for name, _ in request.headers}
+    if not request.body or names & {b"content-length", b"transfer-encoding"}:
+        return request.headers
+    return [*request.headers, (b"Content-Length", b"%d" % len(request.body))]
+
+
+def _octets(request: WireRequest, lines: RawHeaders) -> bytes:
+    """Return the head as it goes over the wire."""
+    first = f"{request.method} {request.target} HTTP/1.1".encode()
+    return b"\r\n".join([first, *(b"%b: %b" % line for line in lines), b"", b""])

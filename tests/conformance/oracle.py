@@ -33,14 +33,14 @@ _ALGORITHMS: Final = {
 _CURVES: Final = {"P-256": ec.SECP256R1(), "P-384": ec.SECP384R1()}
 
 
-class _Everything:
+class _Everything(set[str]):
     """A set that holds every name."""
 
     def __contains__(self, name: object) -> bool:
         return True
 
 
-class _Verifier(HTTPMessageVerifier):  # type: ignore[misc]  # the package has no types
+class _Verifier(HTTPMessageVerifier):
     signature_metadata_parameters = _Everything()
     allow_label_only_selection = True
 
@@ -48,7 +48,7 @@ class _Verifier(HTTPMessageVerifier):  # type: ignore[misc]  # the package has n
         """Times are policy."""
 
 
-class _OneKey(HTTPSignatureKeyResolver):  # type: ignore[misc]  # the package has no types
+class _OneKey(HTTPSignatureKeyResolver):
     def __init__(self, key: object) -> None:
         self._key = key
 

@@ -43,6 +43,7 @@ _NOT_EXPRESSIBLE: Final = {
     "time-string": "it refuses created unless it is an integer",
     "time-date": "it reads RFC 8941, which has no dates",
     "host-missing": "its messages have an absolute URL",
+    "target-absolute": "its messages have an absolute URL",
     "target-fragment": "its messages have an absolute URL",
     "target-backslash": "it refuses URLs that no RFC allows",
 }
@@ -106,6 +107,7 @@ def test_every_refusal_says_which_code() -> None:
         "key_not_found",
         "malformed_request",
         "operation_not_permitted",
+        "payload_too_large",
         "profile_malformed",
         "profile_not_trusted",
         "profile_unreachable",

@@ -42,7 +42,20 @@ def _twice(name: str, value: str) -> Case:
             _REPEATED,
             POST.replaced(name, value, value),
         ),
-        "",
+        "repeated",
+    )
+
+
+def _underscore(name: str, value: str) -> Case:
+    return _malformed(
+        Case(
+            f"spelled-{name.lower()}",
+            f"{name} is read as {name.replace('_', '-')} by servers that know CGI.",
+            "RFC 3875 section 4.1.18",
+            POST,
+            edits=(append(name, value),),
+        ),
+        "name_spelling",
     )
 
 
@@ -67,7 +80,7 @@ TOPIC: Final = Topic(
             _AUTHORITY,
             GET.replaced("Host", "shop.example.com:8443"),
             "unknown_authority",
-            "",
+            "unknown_authority",
         ),
         Case(
             "authority-unknown",
@@ -75,9 +88,11 @@ TOPIC: Final = Topic(
             _HOST,
             GET.replaced("Host", "other.example.com"),
             "unknown_authority",
-            "",
+            "unknown_authority",
         ),
-        _malformed(Case("host-missing", "There is no Host.", _HOST, GET, edits=(put("Host"),)), ""),
+        _malformed(
+            Case("host-missing", "There is no Host.", _HOST, GET, edits=(put("Host"),)), "host"
+        ),
         _malformed(
             Case(
                 "host-twice",
@@ -86,7 +101,7 @@ TOPIC: Final = Topic(
                 GET,
                 edits=(append("Host", "other.example.com"),),
             ),
-            "",
+            "repeated",
         ),
         Case(
             "target-id-characters",
@@ -96,7 +111,7 @@ TOPIC: Final = Topic(
         ),
         _malformed(
             Case("target-dot-segment", "A dot segment.", _TARGET, _target("/checkout-sessions/.")),
-            "",
+            "target",
         ),
         _malformed(
             Case(
@@ -105,7 +120,7 @@ TOPIC: Final = Topic(
                 _TARGET,
                 _target("/checkout-sessions/../carts/chk_123"),
             ),
-            "",
+            "target",
         ),
         _malformed(
             Case(
@@ -114,7 +129,7 @@ TOPIC: Final = Topic(
                 _TARGET,
                 _target("/checkout-sessions/a%2Fb"),
             ),
-            "",
+            "target",
         ),
         _malformed(
             Case(
@@ -123,15 +138,15 @@ TOPIC: Final = Topic(
                 _TARGET,
                 _target("/checkout-sessions/%2e%2e"),
             ),
-            "",
+            "target",
         ),
         _malformed(
             Case("target-empty-segment", "An empty segment.", _TARGET, _target("//carts/chk_123")),
-            "",
+            "target",
         ),
         _malformed(
             Case("target-backslash", "A backslash.", _TARGET, _target("/checkout-sessions/a\\b")),
-            "",
+            "target",
         ),
         _malformed(
             Case(
@@ -141,15 +156,33 @@ TOPIC: Final = Topic(
                 GET,
                 edits=(change(target="/checkout-sessions/chk_123#x"),),
             ),
-            "",
+            "target",
+        ),
+        _malformed(
+            Case(
+                "target-absolute",
+                "A target in absolute form, which names a host of its own.",
+                "RFC 9112 section 3.2.2",
+                GET,
+                edits=(change(target="https://shop.example.com/checkout-sessions/chk_123"),),
+            ),
+            "target",
         ),
         Case(
-            "target-unknown-path",
-            "A path that no endpoint has.",
-            "shopping/checkout/rest.md#operations",
-            _target("/admin/chk_123"),
+            "target-inside-endpoint",
+            "A path below the merchant's endpoint.",
+            "shopping/checkout/rest.md#base-url",
+            _target("/ucp/v1/checkout-sessions/chk_123"),
+            settings={"endpoints": {"rest": "/ucp/v1", "mcp": "off"}},
+        ),
+        Case(
+            "target-outside-endpoint",
+            "A path outside the merchant's endpoint.",
+            "shopping/checkout/rest.md#base-url",
+            GET,
             "unknown_operation",
-            "",
+            "unknown_path",
+            settings={"endpoints": {"rest": "/ucp/v1", "mcp": "off"}},
         ),
         _malformed(
             Case(
@@ -158,13 +191,15 @@ TOPIC: Final = Topic(
                 "RFC 9110 section 9.3.1",
                 POST._replace(method="GET", target="/checkout-sessions/chk_123"),
             ),
-            "",
+            "content",
         ),
         _twice("UCP-Agent", AGENT[1]),
         _twice("Content-Type", TYPE[1]),
         _twice("Content-Digest", DIGEST[1]),
         _twice("Idempotency-Key", KEY[1]),
         _twice("Authorization", "Bearer one"),
+        _underscore("UCP_Agent", AGENT[1]),
+        _underscore("Content_Type", TYPE[1]),
         _malformed(
             Case(
                 "connection-names-header",
@@ -173,7 +208,7 @@ TOPIC: Final = Topic(
                 GET,
                 edits=(append("Connection", "close, UCP-Agent"),),
             ),
-            "",
+            "connection",
         ),
         Case(
             "headers-at-limit",
@@ -188,8 +223,16 @@ TOPIC: Final = Topic(
             "RFC 9110 section 5.4",
             GET,
             "headers_too_large",
-            "",
+            "headers",
             tuple(append(f"X-{n}", "1") for n in range(101 - len((HOST, AGENT)) - 2)),
+        ),
+        Case(
+            "payload-over-limit",
+            "An octet more than 1 MiB is announced; it need not be sent to be refused.",
+            "RFC 9110 section 15.5.14",
+            POST._replace(body=b"").replaced("Content-Length", str((1 << 20) + 1)),
+            "payload_too_large",
+            "body",
         ),
     ),
 )
