@@ -10,6 +10,8 @@ from connector.authentication.verification import Authenticator, Registered
 from connector.egress.fetch import Fetcher
 from connector.egress.resolving import Resolver
 from connector.gateway import Lane
+from connector.ingress.front import Ingress, PeerRate
+from connector.ingress.limits import WireLimits
 from connector.platforms.agent import agent_reader
 from connector.platforms.budgets import Lane as FetchLane
 from connector.platforms.discovery import PLACES, Discovery
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from connector.authentication.verification import Profiles
+    from connector.ingress.context import Handler
     from connector.settings.merchants import Merchant
     from connector.settings.schema import Settings
     from connector.settings.terms import RegisteredPlatform, RegisteredTier
@@ -55,6 +58,32 @@ def build_discovery(settings: Settings, clock: Callable[[], float]) -> Discovery
         cache_entries=discovery.cache_entries,
         nested_keys=discovery.nested_keys,
         patience=discovery.timeout * 2,
+    )
+
+
+def build_ingress(settings: Settings, handler: Handler, clock: Callable[[], float]) -> Ingress:
+    """Make the wire front of a process."""
+    limits, rate = settings.limits, settings.rates.per_peer
+    return Ingress(
+        handler,
+        authorities=[
+            (authority, merchant.id, merchant.scheme)
+            for merchant in settings.merchants
+            for authority in merchant.authorities
+        ],
+        authority_from=settings.authority_from,
+        trusted_proxies=map(str, settings.trusted_proxies),
+        limits=WireLimits(
+            body=limits.body,
+            headers=limits.headers,
+            header_line=limits.header_line,
+            header_bytes=limits.header_bytes,
+            header_timeout=limits.header_timeout,
+            body_timeout=limits.body_timeout,
+            in_flight=limits.in_flight,
+        ),
+        per_peer=PeerRate(rate.interval, rate.burst),
+        clock=clock,
     )
 
 

@@ -131,5 +131,7 @@ def uvicorn_options(**overrides: Any) -> dict[str, Any]:
         "server_header": False,
         "log_config": None,
         "ws": "none",
+        "interface": "asgi3",
+        "log_level": "warning",
         **overrides,
     }

@@ -14,6 +14,7 @@ import uvicorn
 from connector.admin.health import Health
 from connector.admin.listener import admin_application
 from connector.gateway import Gateway
+from connector.ingress.protocol import IngressProtocol
 from connector.server.build import build_discovery, build_ingress, build_lane
 from connector.server.clock import WallClock
 from connector.server.process import (
@@ -34,6 +35,7 @@ from connector.transports.problems import ProblemRenderer
 if TYPE_CHECKING:
     import socket
 
+    from connector.ingress.front import Ingress
     from connector.settings.schema import Settings
 
 _logger = logging.getLogger("connector.server")
@@ -98,7 +100,7 @@ def _ingress_config(settings: Settings, ingress: Ingress) -> uvicorn.Config:
         if tls.client_ca is not None:
             files |= {"ssl_ca_certs": str(tls.client_ca), "ssl_cert_reqs": ssl.CERT_REQUIRED}
     config = uvicorn.Config(
-        ingress,
+        ingress,  # type: ignore[arg-type]  # IngressProtocol takes it in place of an application
         http=IngressProtocol,
         timeout_graceful_shutdown=int(slowest + _DRAIN_MARGIN),
         **uvicorn_options(date_header=False, **files),
