@@ -22,5 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve; return when the last request is answered."""
     try:
         return serve(arguments.config)
-    except (ConfigurationError, StartError) as error:
+    except ConfigurationError as error:
+        raise CommandError("; ".join(error.problems), status=CHECK_FAILED) from error
+    except StartError as error:
         raise CommandError(str(error), status=CHECK_FAILED) from error
