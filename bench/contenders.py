@@ -116,7 +116,7 @@ class Merchant(NamedTuple):
     def requests(self) -> int:
         """Return how many requests it has received, not counting this one and those before it."""
         _, text = exchange(
-            self.server.port, f"GET /count HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode("ascii")
+            self.server, f"GET /count HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode("ascii")
         )
         # "server accepts handled requests", then the three numbers on the next line.
         return int(text.split(b"requests", 1)[1].split()[2])

@@ -88,15 +88,15 @@ class Bench:
         deadline = time.monotonic() + _READY_LIMIT
         for method in METHODS:
             make = self._platform.get if method == "GET" else self._platform.post
-            status, text = exchange(server.port, make(series, 1, now))
+            status, text = exchange(server, make(series, 1, now))
             while status != 200 and time.monotonic() < deadline:
                 time.sleep(0.2)
-                status, text = exchange(server.port, make(series, 1, now))
+                status, text = exchange(server, make(series, 1, now))
             if status != 200:
                 shown = text[:200].decode("utf-8", "replace")
                 raise BenchError(f"{server.name} answers a good {method} with {status}: {shown}")
             for tampering in TAMPERINGS[method]:
-                status, _ = exchange(server.port, make(series, 1, now, tampering))
+                status, _ = exchange(server, make(series, 1, now, tampering))
                 if not 400 <= status <= 499:
                     raise BenchError(
                         f"{server.name} answers a {method} with altered {tampering} with {status}"

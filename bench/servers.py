@@ -106,15 +106,18 @@ def _await_accepting(name: str, process: subprocess.Popen[bytes], port: int, fol
     raise BenchError(f"{name} did not accept connections within {_START_LIMIT:.0f} s")
 
 
-def exchange(port: int, request: bytes) -> tuple[int, bytes]:
+def exchange(server: Server, request: bytes) -> tuple[int, bytes]:
     """Send one raw request on its own connection; return the status and what follows the head."""
-    with socket.create_connection((HOST, port), timeout=10) as connection:
-        connection.sendall(request)
-        received = b""
-        while b"\r\n\r\n" not in received:
-            chunk = connection.recv(65536)
-            if not chunk:
-                raise BenchError("a connection was closed without an answer")
-            received += chunk
-        head, _, rest = received.partition(b"\r\n\r\n")
-        return int(head.split(b" ", 2)[1]), rest
+    received = b""
+    try:
+        with socket.create_connection((HOST, server.port), timeout=10) as connection:
+            connection.sendall(request)
+            while b"\r\n\r\n" not in received:
+                chunk = connection.recv(65536)
+                if not chunk:
+                    raise BenchError(f"{server.name} closed a connection without an answer")
+                received += chunk
+    except OSError as error:
+        raise BenchError(f"{server.name} gave no answer: {error}") from error
+    head, _, rest = received.partition(b"\r\n\r\n")
+    return int(head.split(b" ", 2)[1]), rest

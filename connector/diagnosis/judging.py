@@ -15,11 +15,10 @@ from connector.diagnosis.verdicts import Refused
 from connector.errors import Refusal
 from connector.ingress.authority import AuthorityTable
 from connector.ingress.guard import Guard
-from connector.ingress.limits import WireLimits
 from connector.platforms.agent import agent_reader
 from connector.platforms.budgets import Lane
 from connector.platforms.discovery import Discovery
-from connector.server.build import build_authenticator, build_transport
+from connector.server.build import build_authenticator, build_transport, wire_limits
 from connector.settings.loading import settings_from
 from connector.steps import Received
 from connector.transports.media import check_media
@@ -72,15 +71,7 @@ class Judge:
             cache_entries=_PROFILES,
             nested_keys=settings.discovery.nested_keys,
         )
-        limits = settings.limits
-        self._guard = Guard(
-            WireLimits(
-                body=limits.body,
-                headers=limits.headers,
-                header_line=limits.header_line,
-                header_bytes=limits.header_bytes,
-            )
-        )
+        self._guard = Guard(wire_limits(settings.limits))
         self._authorities = AuthorityTable(
             (name, merchant.id, merchant.scheme) for name in merchant.authorities
         )

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from connector.authentication.verification import Profiles
     from connector.ingress.context import Handler
+    from connector.settings.gateway import Limits
     from connector.settings.merchants import Merchant
     from connector.settings.schema import Settings
     from connector.settings.terms import RegisteredPlatform, RegisteredTier
@@ -63,7 +64,7 @@ def build_discovery(settings: Settings, clock: Callable[[], float]) -> Discovery
 
 def build_ingress(settings: Settings, handler: Handler, clock: Callable[[], float]) -> Ingress:
     """Make the wire front of a process."""
-    limits, rate = settings.limits, settings.rates.per_peer
+    rate = settings.rates.per_peer
     return Ingress(
         handler,
         authorities=[
@@ -73,17 +74,22 @@ def build_ingress(settings: Settings, handler: Handler, clock: Callable[[], floa
         ],
         authority_from=settings.authority_from,
         trusted_proxies=map(str, settings.trusted_proxies),
-        limits=WireLimits(
-            body=limits.body,
-            headers=limits.headers,
-            header_line=limits.header_line,
-            header_bytes=limits.header_bytes,
-            header_timeout=limits.header_timeout,
-            body_timeout=limits.body_timeout,
-            in_flight=limits.in_flight,
-        ),
+        limits=wire_limits(settings.limits),
         per_peer=PeerRate(rate.interval, rate.burst),
         clock=clock,
+    )
+
+
+def wire_limits(limits: Limits) -> WireLimits:
+    """Return the bounds of a listener."""
+    return WireLimits(
+        body=limits.body,
+        headers=limits.headers,
+        header_line=limits.header_line,
+        header_bytes=limits.header_bytes,
+        header_timeout=limits.header_timeout,
+        body_timeout=limits.body_timeout,
+        in_flight=limits.in_flight,
     )
 
 
