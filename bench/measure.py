@@ -34,7 +34,8 @@ _WARM_UP: Final = 1  # seconds
 _CONTROL: Final = 1
 _CONTROL_POOL: Final = 3_000
 _STEP_COUNT: Final = 3_000
-_SERVER: Final = "server, wire guard, answer, decision line (a public document under load)"
+_PUBLIC_ONLY: Final = "answered from the copy of the profile: server, wire guard, decision line"
+_REFUSED: Final = "refused at its signature: all of that, and everything up to ECDSA"
 _PUBLIC: Final = (
     f"GET /.well-known/ucp HTTP/1.1\r\nHost: {AUTHORITY}\r\nUser-Agent: bench/1\r\n\r\n"
 ).encode("ascii")
@@ -57,7 +58,7 @@ class Bench:
         self._place = place
         self._tell = tell
         self._platform = Platform()
-        self._results = Results([], [], [], [])
+        self._results = Results([], [], [], [], [])
 
     def run(self) -> Results:
         """Start everything, measure, and end everything; raises BenchError."""
@@ -124,7 +125,7 @@ class Bench:
                 for name in order:
                     self._tell(f"{where}: {name}, {method}")
                     self._sample(number, servers[name], name, method, pool, shop)
-            with self._pool(method, _CONTROL_POOL, tampered=True) as pool:
+            with self._pool(method, _CONTROL_POOL, TAMPERINGS[method]) as pool:
                 for name in order:
                     # The alternatives show once that they do verify.
                     if name == GATEWAY or (name in VERIFYING and number == 0):
@@ -181,22 +182,32 @@ class Bench:
         )
 
     def _steps(self, gateway: Server, shop: Merchant) -> None:
-        self._tell("steps: the server alone")
+        """Find where the time goes: whole requests that end early, then steps by themselves."""
+        self._tell("steps: a public document")
         path = self._place.folder / "public.pool"
         path.write_bytes(_PUBLIC)
-        pool = Pool(path, len(_PUBLIC), 1)
-        spent = tree_seconds(gateway.pid)
-        load = generate(gateway.port, pool, self._plan.seconds, self._place.cores.others)
-        if load.errors:
-            raise BenchError(f"the gateway does not publish its profile: {load.errors}")
-        served = (tree_seconds(gateway.pid) - spent) / load.requests
-        self._results.steps.append(Step(_SERVER, dict.fromkeys(METHODS, served)))
+        public = self._spent(gateway, Pool(path, len(_PUBLIC), 1))
+        refused = {}
+        for method in METHODS:
+            self._tell(f"steps: {method} refused at its signature")
+            with self._pool(method, _CONTROL_POOL, ("signature",)) as pool:
+                refused[method] = self._spent(gateway, pool)
+        self._results.parts.append(Step(_PUBLIC_ONLY, dict.fromkeys(METHODS, public)))
+        self._results.parts.append(Step(_REFUSED, refused))
         self._tell("steps: one by one")
         with pinned({self._place.cores.contender}):
             self._results.steps.extend(measure_steps(self._platform, shop.server.port, _STEP_COUNT))
 
+    def _spent(self, gateway: Server, pool: Pool) -> float:
+        """Return the gateway's processor seconds per request."""
+        before = tree_seconds(gateway.pid)
+        load = generate(gateway.port, pool, self._plan.seconds, self._place.cores.others)
+        return (tree_seconds(gateway.pid) - before) / load.requests
+
     @contextlib.contextmanager
-    def _pool(self, method: str, count: int, *, tampered: bool = False) -> Iterator[Pool]:
+    def _pool(
+        self, method: str, count: int, tamperings: Sequence[str | None] = (None,)
+    ) -> Iterator[Pool]:
         path = self._place.folder / f"{method}.pool"
         try:
             yield write_pool(
@@ -206,7 +217,7 @@ class Bench:
                 _series(),
                 count,
                 int(time.time()),
-                tampered=tampered,
+                tamperings=tamperings,
             )
         finally:
             path.unlink()

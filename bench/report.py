@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from bench.contenders import GATEWAY, GENERATOR, NODE, STARLETTE, TITLES, VERIFYING
-from bench.results import quotients, spread
+from bench.results import Step, quotients, spread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +60,7 @@ def render(report: Report) -> str:
     """Return the whole report as Markdown."""
     parts = [_introduction(report)]
     parts.extend(_table(report.results, method, title) for method, title in _METHODS.items())
-    parts.extend([_controls(report.results), _steps(report.results)])
+    parts.extend([_controls(report.results), _time(report.results)])
     parts.append("\n".join(f"- {verdict.text}" for verdict in verdicts(report)))
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -237,22 +237,31 @@ def _controls(results: Results) -> str:
     return "\n".join(rows)
 
 
-def _steps(results: Results) -> str:
+def _time(results: Results) -> str:
+    """Return where the gateway's processor time goes."""
     if not results.steps:
         return ""
+    whole = {
+        method: found.median
+        for method in _METHODS
+        if (found := results.range(GATEWAY, method, lambda s: s.cpu)) is not None
+    }
     rows = [
-        f"| One step by itself, µs of processor time | {' | '.join(_METHODS.values())} |",
+        f"| Processor time per request in µs | {' | '.join(_METHODS.values())} |",
         f"|---|{'---|' * len(_METHODS)}",
+        *(_microseconds(part) for part in results.parts),
+        _microseconds(Step("verified, forwarded and answered: all of it", whole)),
+        "| *single steps, repeated without load: they do not add up to the above* | | |",
+        *(_microseconds(step) for step in results.steps),
     ]
-    for step in results.steps:
-        shown = [f"{step.seconds[method] * 1e6:.1f}" for method in _METHODS]
-        rows.append(f"| {step.name} | {' | '.join(shown)} |")
-    whole = [results.range(GATEWAY, method, lambda s: s.cpu) for method in _METHODS]
-    shown = [f"{found.median * 1e6:.1f}" if found else "" for found in whole]
-    rows.append(
-        f"| a whole request under load; the steps do not add up to it | {' | '.join(shown)} |"
-    )
     return "\n".join(rows)
+
+
+def _microseconds(step: Step) -> str:
+    shown = [
+        f"{step.seconds[method] * 1e6:.1f}" if method in step.seconds else "" for method in _METHODS
+    ]
+    return f"| {step.name} | {' | '.join(shown)} |"
 
 
 def _against(results: Results, method: str, theirs: list[float]) -> str:

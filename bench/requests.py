@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 AUTHORITY: Final = "shop.example.com"
@@ -130,11 +131,10 @@ def write_pool(
     count: int,
     created: int,
     *,
-    tampered: bool = False,
+    tamperings: Sequence[str | None] = (None,),
 ) -> Pool:
-    """Sign ``count`` different requests into a file; a tampered pool alters every one of them."""
+    """Sign ``count`` different requests into a file; ``tamperings`` are done to them in turn."""
     make = platform.get if method == "GET" else platform.post
-    tamperings: tuple[str | None, ...] = TAMPERINGS[method] if tampered else (None,)
     length = 0
     with path.open("wb", buffering=1 << 20) as out:
         for number in range(count):

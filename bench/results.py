@@ -66,7 +66,7 @@ class Control(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One step of the gateway's main path by itself."""
+    """A part of the gateway's main path."""
 
     name: str
     seconds: dict[str, float]
@@ -88,7 +88,10 @@ class Results(NamedTuple):
     """P-256 verifications per second of ``openssl speed``, by round."""
     samples: list[Sample]
     controls: list[Control]
+    parts: list[Step]
+    """Whole requests to the gateway, under load, that end before they are forwarded."""
     steps: list[Step]
+    """Single steps, without load."""
 
     def of(self, contender: str, method: str) -> list[Sample]:
         """Return one contender's samples in the order of the rounds."""
@@ -109,6 +112,7 @@ class Results(NamedTuple):
             "ecdsa": self.ecdsa,
             "samples": [sample._asdict() for sample in self.samples],
             "controls": [control._asdict() for control in self.controls],
+            "parts": [part._asdict() for part in self.parts],
             "steps": [step._asdict() for step in self.steps],
         }
 

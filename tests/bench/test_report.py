@@ -14,6 +14,7 @@ def results(gateway: float) -> Results:
         ecdsa=[25_000],
         samples=[sample(name, rate) for name, rate in rates.items()],
         controls=[control({"401": 10})],
+        parts=[],
         steps=[],
     )
 
@@ -53,7 +54,7 @@ def test_a_negative_control_that_came_through_fails() -> None:
 
 def test_errors_under_load_fail() -> None:
     failing = sample("gateway", 10_000)._replace(errors={"status": 2})
-    found = verdicts(report(Results([25_000], [failing], [], [])))
+    found = verdicts(report(Results([25_000], [failing], [], [], [])))
     assert [verdict.text for verdict in found if not verdict.passed] == [
         "ERRORS under load: gateway GET {'status': 2}."
     ]
@@ -61,7 +62,7 @@ def test_errors_under_load_fail() -> None:
 
 def test_requests_that_a_verifier_saw_twice_fail() -> None:
     again = sample("gateway", 10_000)._replace(repeated=1)
-    found = verdicts(report(Results([25_000], [again], [], [])))
+    found = verdicts(report(Results([25_000], [again], [], [], [])))
     assert [verdict.text for verdict in found if not verdict.passed] == [
         "REPEATED requests: gateway."
     ]
@@ -69,7 +70,7 @@ def test_requests_that_a_verifier_saw_twice_fail() -> None:
 
 def test_a_generator_that_was_the_bottleneck_fails() -> None:
     busy = sample("gateway", 10_000)._replace(generator_busy=0.6, merchant_busy=0.35)
-    found = verdicts(report(Results([25_000], [busy], [], [])))
+    found = verdicts(report(Results([25_000], [busy], [], [], [])))
     assert [verdict.passed for verdict in found] == [False]
 
 
@@ -102,6 +103,11 @@ def test_a_document_without_marks_is_left_alone() -> None:
 
 def test_steps_stand_beside_the_whole_request() -> None:
     steps = [Step("ECDSA P-256", {"GET": 41e-6, "POST": 42e-6})]
-    lines = render(report(results(10_000)._replace(steps=steps))).splitlines()
-    assert "| ECDSA P-256 | 41.0 | 42.0 |" in lines
-    assert any("do not add up" in line and "| 100.0 |" in line for line in lines)
+    parts = [Step("refused", {"GET": 80e-6, "POST": 90e-6})]
+    found = results(10_000)._replace(parts=parts, steps=steps)
+    table = render(report(found)).split("\n\n")[-2].splitlines()
+    assert table[2:4] == [
+        "| refused | 80.0 | 90.0 |",
+        "| verified, forwarded and answered: all of it | 100.0 |  |",
+    ]
+    assert table[-1] == "| ECDSA P-256 | 41.0 | 42.0 |"

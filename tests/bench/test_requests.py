@@ -101,7 +101,8 @@ def test_every_request_of_a_pool_is_different_and_has_one_length(
 def test_every_request_of_a_tampered_pool_is_altered(
     platform: Platform, tmp_path: Path, method: str
 ) -> None:
-    pool = write_pool(tmp_path / "pool", platform, method, SERIES, 12, CREATED, tampered=True)
+    kinds = TAMPERINGS[method]
+    pool = write_pool(tmp_path / "pool", platform, method, SERIES, 12, CREATED, tamperings=kinds)
     data = pool.path.read_bytes()
     for at in range(0, len(data), pool.length):
         with pytest.raises(CanonicalError):
