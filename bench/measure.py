@@ -35,7 +35,7 @@ _CONTROL: Final = 1
 _CONTROL_POOL: Final = 3_000
 _STEP_COUNT: Final = 3_000
 _PUBLIC_ONLY: Final = "answered from the copy of the profile: server, wire guard, decision line"
-_REFUSED: Final = "refused at its signature: all of that, and everything up to ECDSA"
+_REFUSED: Final = "refused at its signature: everything up to ECDSA, and a new connection for each"
 _PUBLIC: Final = (
     f"GET /.well-known/ucp HTTP/1.1\r\nHost: {AUTHORITY}\r\nUser-Agent: bench/1\r\n\r\n"
 ).encode("ascii")
