@@ -20,7 +20,7 @@ from connector.upstream.errors import UpstreamError, UpstreamUnreachable
 from connector.upstream.headers import answer_headers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from connector.authentication.verification import Authenticator
     from connector.ingress.context import WireContext
@@ -71,7 +71,7 @@ class Gateway:
         try:
             answer = await self._pipeline(lane, received, journal)
         except Refusal as refusal:
-            accept = b",".join(received.request.headers.index.get(b"accept", ()))
+            accept = _accept(received.request.headers)
             return self._refused(lane.problems, received.merchant, journal, refusal, accept)
         finally:
             self._metrics.in_flight -= 1
@@ -110,7 +110,8 @@ class Gateway:
         lane = None if context.merchant is None else self._lanes[context.merchant]
         journal = Journal(context.at, context.started, self._metrics)
         problems = self._strangers if lane is None else lane.problems
-        return self._refused(problems, context.merchant or "", journal, refusal, b"")
+        accept = _accept(context.headers)
+        return self._refused(problems, context.merchant or "", journal, refusal, accept)
 
     def _refused(
         self,
@@ -124,6 +125,11 @@ class Gateway:
         answer = problems.render(refusal, accept, journal.audit_id)
         journal.close(self._log, merchant, answer, refusal)
         return answer
+
+
+def _accept(lines: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Return the value of Accept; asked for refusals only."""
+    return b",".join(value for name, value in lines if name.lower() == b"accept")
 
 
 async def _forward(
