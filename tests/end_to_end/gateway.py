@@ -87,6 +87,7 @@ class RunningGateway:
         self.process = process
         self._stdout = _Lines(process.stdout)
         self._stderr = _Lines(process.stderr)
+        self._expected: list[tuple[str, dict[str, Any]]] = []
         found = self._stderr.find(_LISTENING.search)
         self.address = (HOST, int(found[1]))
         self.admin_address = (HOST, int(found[2]))
@@ -126,6 +127,22 @@ class RunningGateway:
             return decision if decision["audit_id"] == wanted else None
 
         return self._stdout.find(matching)
+
+    def expect_decision(self, answer: Answer, **members: Any) -> None:
+        """Have the decision line of an answer checked when the gateway has ended.
+
+        Lines are written a tenth of a second late; a test that need not wait should not.
+        """
+        self._expected.append((answer.value("Audit-ID"), members))
+
+    def check_decisions(self) -> None:
+        """Check what was expected, and that each request left one line; all is written by now."""
+        decisions = [json.loads(line) for line in self.stdout]
+        by_id = {decision["audit_id"]: decision for decision in decisions}
+        assert len(by_id) == len(decisions)
+        for audit_id, members in self._expected:
+            decision = by_id[audit_id]
+            assert {name: decision.get(name) for name in members} == members
 
     def decision_where(self, **members: Any) -> dict[str, Any]:
         """Return the first decision with these members, for an answer that nobody received."""
@@ -202,6 +219,7 @@ def running_gateway(folder: Path, settings: dict[str, Any]) -> Iterator[RunningG
         gateway = RunningGateway(process)
         yield gateway
         assert gateway.stop() == 0
+        gateway.check_decisions()
         assert not [line for line in gateway.stderr if "Traceback" in line]
     finally:
         if process.poll() is None:
