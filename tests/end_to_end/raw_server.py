@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 from tests.end_to_end.client import HOST, Line, header_lines
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
 _PATIENCE: Final = 30.0
@@ -58,6 +59,14 @@ def answer(
         visit.say(octets)
 
     return behave
+
+
+@contextlib.contextmanager
+def nobody() -> Iterator[str]:
+    """Hold a port at which nobody listens, and nobody else can, and give its origin."""
+    with socket.socket() as held:
+        held.bind((HOST, 0))
+        yield f"http://{HOST}:{held.getsockname()[1]}"
 
 
 class Visit:
