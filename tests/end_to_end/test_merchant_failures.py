@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from tests.end_to_end.gateway import configuration, running_gateway
+from tests.end_to_end.gateway import PATIENCE, configuration, running_gateway
 from tests.end_to_end.platform import CHECKOUTS, ORDERS, Draft
 from tests.end_to_end.raw_server import Behaviour, Seen, Visit, answer, nobody
 from tests.end_to_end.refusals import check_refusal
@@ -176,12 +177,17 @@ def test_octets_behind_an_answer_are_given_to_nobody(
 def test_a_connection_that_the_merchant_closed_costs_no_write(
     gateway: RunningGateway, merchant: Merchant, platform: Platform
 ) -> None:
+    closed = threading.Semaphore(0)
+
     def answers_and_closes(visit: Visit, _: Seen) -> None:
         visit.say(HEAD + b"Content-Length: 2\r\n\r\n{}")
         visit.close()
+        closed.release()
 
     merchant.script[CHECKOUTS] = answers_and_closes
     for _ in range(10):
         draft: Draft = platform.signed("POST", CHECKOUTS, BODY)
         assert gateway.ask(draft.wire()).status == 200
+        # A write that goes out before the end has come is unknown, and rightly so.
+        assert closed.acquire(timeout=PATIENCE)
     assert len(merchant.requests) == 10
