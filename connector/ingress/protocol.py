@@ -276,7 +276,7 @@ class IngressProtocol(HttpToolsProtocol):
         if self._gone:
             return
         status = answer.status
-        closes = self._closes(head, status)
+        closes = self._closes(head)
         octets = answer_head(
             status,
             answer.headers,
@@ -300,7 +300,7 @@ class IngressProtocol(HttpToolsProtocol):
         bodiless = has_no_body(head.method, status)
         chunked = length is None and head.modern and status not in (204, 304)
         # HTTP/1.0 knows no chunks: without a length its body ends with the connection.
-        closes = self._closes(head, status) or (length is None and not head.modern)
+        closes = self._closes(head) or (length is None and not head.modern)
         try:
             framing = CHUNKED if chunked else b""
             if length is not None:
@@ -354,9 +354,9 @@ class IngressProtocol(HttpToolsProtocol):
         self.server_state.total_requests += 1
         self._close(linger=True)
 
-    def _closes(self, head: Head, status: int) -> bool:
-        """Whether the connection ends with this answer; it does with every error."""
-        return status >= 400 or not head.keep_alive or self._draining or self._ended
+    def _closes(self, head: Head) -> bool:
+        """Whether the connection ends with this answer, whose request was framed beyond doubt."""
+        return not head.keep_alive or self._draining or self._ended
 
     # Ending
 
