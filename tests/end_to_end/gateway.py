@@ -188,10 +188,10 @@ def start(folder: Path, settings: dict[str, Any]) -> subprocess.Popen[str]:
     )
 
 
-def run_to_its_end(path: Path) -> subprocess.CompletedProcess[str]:
-    """Run ``serve`` with a configuration that it should not come up with."""
+def run_to_its_end(path: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    """Run ``serve`` with a configuration, or further arguments, that it cannot come up with."""
     return subprocess.run(  # noqa: S603 - our own interpreter and command
-        _command(path),
+        [*_command(path), *more],
         cwd=ROOT,
         env=_environment(),
         stdin=subprocess.DEVNULL,

@@ -102,11 +102,15 @@ class Visit:
         while self._file.read(65536):
             pass
 
+    def end(self) -> None:
+        """End the connection from outside its thread, which then finds it at its end."""
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         self.open = False
         self._file.close()
-        with contextlib.suppress(OSError):
-            self._connection.shutdown(socket.SHUT_RDWR)
+        self.end()
         self._connection.close()
 
 
@@ -121,12 +125,12 @@ class RawServer:
         self.reading.set()
         self._seen: list[Seen] = []
         self._changed = threading.Condition()
-        self._visits: list[Visit] = []
-        self._threads: list[threading.Thread] = []
+        self._visits: list[tuple[Visit, threading.Thread]] = []
         self._listening = socket.create_server((HOST, 0), backlog=512)
         self.port = self._listening.getsockname()[1]
         self.origin = f"http://{HOST}:{self.port}"
-        self._start(self._accept)
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
     def __enter__(self) -> Self:
         return self
@@ -141,10 +145,15 @@ class RawServer:
         # Wakes the thread that accepts; closing alone would not.
         self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
-        for visit in list(self._visits):
-            with contextlib.suppress(OSError):
-                visit._connection.shutdown(socket.SHUT_RDWR)
-        for thread in list(self._threads):
+        self._accepting.join(_PATIENCE)
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """End all connections; the next request needs a new one."""
+        with self._changed:
+            open_visits = list(self._visits)
+        for visit, thread in open_visits:
+            visit.end()
             thread.join(_PATIENCE)
 
     @property
@@ -163,6 +172,10 @@ class RawServer:
             assert self._changed.wait_for(lambda: len(self._seen) >= count, _PATIENCE)
             return list(self._seen)
 
+    def await_visits(self, count: int) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self._visits) >= count, _PATIENCE)
+
     def forget(self) -> None:
         """Begin a new test: nothing seen, nothing scripted."""
         with self._changed:
@@ -174,11 +187,6 @@ class RawServer:
             self._seen.append(seen)
             self._changed.notify_all()
 
-    def _start(self, target: Callable[..., None], *arguments: object) -> None:
-        thread = threading.Thread(target=target, args=arguments, daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
     def _accept(self) -> None:
         while True:
             try:
@@ -186,8 +194,11 @@ class RawServer:
             except OSError:
                 return
             visit = Visit(connection)
-            self._visits.append(visit)
-            self._start(self._serve, visit)
+            thread = threading.Thread(target=self._serve, args=(visit,), daemon=True)
+            thread.start()
+            with self._changed:
+                self._visits.append((visit, thread))
+                self._changed.notify_all()
 
     def _serve(self, visit: Visit) -> None:
         try:

@@ -132,6 +132,13 @@ def test_a_port_in_use_is_told_in_one_line(section: str, tmp_path: Path) -> None
     assert "in use" in line
 
 
+def test_wrong_usage_is_told_apart_from_a_bad_configuration(tmp_path: Path) -> None:
+    ended = run_to_its_end(_written(tmp_path / "connector.yaml", FREE), "--surplus")
+    assert ended.returncode == 2
+    assert "--surplus" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_a_secret_in_a_bad_configuration_is_not_told(tmp_path: Path) -> None:
     content = {**FREE, "audit": {"evidence_key": "not-a-key-but-secret"}}
     line = complaint(run_to_its_end(_written(tmp_path / "connector.yaml", content)))

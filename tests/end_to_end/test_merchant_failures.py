@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 BODY: Final = b'{"line_items": []}'
 SEARCH: Final = "/ucp/v1/catalog/search"
 DOWN: Final = "down.example.com"
+HASTY: Final = "hasty.example.com"
 HEAD: Final = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
 
@@ -30,7 +31,14 @@ def gateway(
     module_merchant: Merchant, platform: Platform, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningGateway]:
     platforms = {"registered": [platform.registration()]}
-    shop = module_merchant.settings(platforms=platforms, upstream={"response_timeout": "300ms"})
+    shop = module_merchant.settings(platforms=platforms)
+    # The same API, without patience.
+    hasty = module_merchant.settings(
+        id="hasty",
+        authorities=[HASTY],
+        platforms=platforms,
+        upstream={"response_timeout": "300ms"},
+    )
     with nobody() as origin:
         down = {
             "id": "down",
@@ -39,7 +47,7 @@ def gateway(
             "platforms": platforms,
         }
         folder = tmp_path_factory.mktemp("gateway")
-        with running_gateway(folder, configuration(shop, down)) as running:
+        with running_gateway(folder, configuration(shop, hasty, down)) as running:
             yield running
 
 
@@ -83,10 +91,11 @@ def test_without_a_whole_answer_a_write_is_unknown_and_a_read_timed_out(
     kind: str, name: str, gateway: RunningGateway, merchant: Merchant, platform: Platform
 ) -> None:
     draft = {
-        "write": platform.signed("POST", CHECKOUTS, BODY),
-        "read": platform.signed(target=f"{ORDERS}/1"),
-        "POSTed read": platform.signed("POST", SEARCH, BODY),
+        "write": platform.draft("POST", CHECKOUTS, BODY),
+        "read": platform.draft(target=f"{ORDERS}/1"),
+        "POSTed read": platform.draft("POST", SEARCH, BODY),
     }[kind]
+    platform.sign(draft.put("Host", HASTY))
     merchant.script[draft.target] = NO_WHOLE_ANSWER[name]
     answered = gateway.ask(draft.wire())
     code = "outcome_unknown" if kind == "write" else "upstream_timeout"
