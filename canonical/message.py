@@ -21,14 +21,20 @@ _LF: Final = 0x0A
 class Headers:
     """Header lines in order: ``(name as spelled, value as received)``, both octets."""
 
-    __slots__ = ("_index", "_pairs")
+    __slots__ = ("_pairs", "index")
+
+    index: dict[bytes, list[bytes]]
+    """The values by lower-case name, in order; built at first use, not to be changed.
+
+    As RFC 9421 section 2.1 wants them: no white space around a value, and obsolete line folding
+    replaced by one space.
+    """
 
     def __init__(self, pairs: Pairs) -> None:
         # The gateway hands over octets, which are kept as they are: nothing is done per line here.
         if pairs and (type(pairs[0][0]) is not bytes or type(pairs[0][1]) is not bytes):
             pairs = [(to_octets(name), to_octets(value)) for name, value in pairs]
         self._pairs: Sequence[tuple[bytes, bytes]] = pairs  # type: ignore[assignment]  # by now
-        self._index: dict[bytes, list[bytes]] | None = None
 
     def __iter__(self) -> Iterator[tuple[bytes, bytes]]:
         return iter(self._pairs)
@@ -40,30 +46,29 @@ class Headers:
         names = ", ".join(sorted({name.decode("latin-1") for name, _ in self._pairs}))
         return f"<Headers {names}>"
 
-    @property
-    def index(self) -> dict[bytes, list[bytes]]:
-        """The values by lower-case name, in order; built at first use, not to be changed.
-
-        As RFC 9421 section 2.1 wants them: no white space around a value, and obsolete line
-        folding replaced by one space.
-        """
-        index = self._index
-        if index is None:
-            self._index = index = {}
-            for name, value in self._pairs:
-                lower = name.lower()
-                stripped = value.strip(b" \t")
-                if _LF in stripped:
-                    stripped = _unfolded(stripped)
-                if lower in index:
-                    index[lower].append(stripped)
-                else:
-                    index[lower] = [stripped]
+    def __getattr__(self, name: str) -> dict[bytes, list[bytes]]:
+        # Called only while the slot is empty: once it is filled, reading it costs no call.
+        if name != "index":
+            raise AttributeError(name)
+        index: dict[bytes, list[bytes]] = {}
+        self.index = index
+        for line, value in self._pairs:
+            lower = line.lower()
+            stripped = value.strip(b" \t")
+            if _LF in stripped:
+                stripped = _unfolded(stripped)
+            if lower in index:
+                index[lower].append(stripped)
+            else:
+                index[lower] = [stripped]
         return index
 
     def lines(self, name: bytes) -> Sequence[bytes]:
         """Return the values of one field by its lower-case name; empty where it is absent."""
         return self.index.get(name, ())
+
+
+_NO_TRAILERS: Final = Headers(())
 
 
 class Request:
@@ -82,7 +87,7 @@ class Request:
         *,
         method: str | bytes,
         target: str | bytes,
-        headers: Pairs = (),
+        headers: Pairs | Headers = (),
         scheme: str | bytes = "https",
         body: bytes = b"",
         trailers: Pairs = (),
@@ -91,9 +96,9 @@ class Request:
         self.method = method if type(method) is str else to_text(method)
         self.target = target if type(target) is str else to_text(target)
         self.scheme = scheme if type(scheme) is str else to_text(scheme)
-        self.headers = Headers(headers)
+        self.headers = headers if type(headers) is Headers else Headers(headers)  # type: ignore[arg-type]  # pairs
         self.body = body
-        self.trailers = Headers(trailers)
+        self.trailers = Headers(trailers) if trailers else _NO_TRAILERS
         self.authority = authority if authority is None else to_text(authority)
         self.memo: dict[Any, Any] = {}
         """What was read from this message once, by what it was; for this package alone."""

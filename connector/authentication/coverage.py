@@ -14,6 +14,8 @@ _TARGET: Final = frozenset({"@authority", "@path", "@query"})
 # Parameters under which a field still stands for its whole value.
 _WHOLE_FIELD: Final = frozenset({"sf", "bs"})
 _MEMO_LIMIT: Final = 4096
+_MEMO_TEXT: Final = 1024
+"""Bounds of what is remembered of texts that strangers choose: 4 MiB."""
 
 
 class Presence(NamedTuple):
@@ -69,9 +71,10 @@ class Coverage:
         except KeyError:
             pass
         verdict = judge(signature.components, presence, mode, label)
-        if len(self._verdicts) >= _MEMO_LIMIT:
-            self._verdicts.clear()
-        self._verdicts[key] = verdict
+        if len(signature.components_text) <= _MEMO_TEXT:
+            if len(self._verdicts) >= _MEMO_LIMIT:
+                self._verdicts.clear()
+            self._verdicts[key] = verdict
         return verdict
 
 

@@ -168,7 +168,15 @@ class Authenticator:
         agent = examined.agent
         if isinstance(agent, Refusal):
             raise agent
-        known = await self._keys(received, examined, agent)
+        known = self._keys_at_hand(received, examined, agent)
+        if known is None:
+            profile = await self._profiles.resolve(
+                agent,
+                peer=received.peer,
+                registered=examined.registered is not None,
+                now=received.at,
+            )
+            known = _Keys(profile.keys, profile.version, pinned=False)
         outcome = self._verify_any(received.request, examined, known, agent)
         if isinstance(outcome, Fault) and outcome.code == "key_not_found" and not known.pinned:
             profile = await self._profiles.refresh(
@@ -191,43 +199,41 @@ class Authenticator:
             self._profiles.verified(agent.url)
         return outcome
 
-    async def _keys(self, received: Received, examined: Examined, agent: ProfileUrl) -> _Keys:
+    def _keys_at_hand(
+        self, received: Received, examined: Examined, agent: ProfileUrl
+    ) -> _Keys | None:
+        """Return pinned keys or those of a profile that need not be waited for."""
         registered = examined.registered
         if registered is not None and registered.keys is not None:
             return _Keys(registered.keys, registered.version or "", pinned=True)
-        known, now = registered is not None, received.at
-        profile = self._profiles.lookup(agent.url, now, registered=known)
-        if profile is None:
-            profile = await self._profiles.resolve(
-                agent, peer=received.peer, registered=known, now=now
-            )
-        return _Keys(profile.keys, profile.version, pinned=False)
+        profile = self._profiles.lookup(agent.url, received.at, registered=registered is not None)
+        return None if profile is None else _Keys(profile.keys, profile.version, pinned=False)
 
     def _verify_any(
         self, request: Request, examined: Examined, known: _Keys, agent: ProfileUrl
     ) -> Caller | Fault:
         """Try each signature in turn: one that verifies is enough (ucp-rules section 3.1)."""
-        faults = list(examined.faults)
+        fallen: list[Fault] = []
         for signature in examined.signatures:
             key = self._key(signature, known.keys)
             if isinstance(key, Fault):
-                faults.append(key)
+                fallen.append(key)
                 continue
             base = _verify(request, signature, key)
             if isinstance(base, Fault):
-                faults.append(base)
+                fallen.append(base)
                 continue
             return Caller(
-                identity=agent.url,
-                keyid=str(signature.parameters["keyid"]),
-                thumbprint=key.thumbprint,
-                scheme="rfc9421",
-                label=signature.label,
-                tier=examined.policy.tier,
-                version=known.version,
-                signature_base=base,
+                agent.url,
+                str(signature.parameters["keyid"]),
+                key.thumbprint,
+                "rfc9421",
+                signature.label,
+                examined.policy.tier,
+                known.version,
+                base,
             )
-        return furthest(faults)
+        return furthest([*examined.faults, *fallen])
 
     def _key(self, signature: Signature, keys: KeySet) -> Key | Fault:
         """Find the key that the keyid names, and hold the algorithm against it."""

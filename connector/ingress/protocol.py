@@ -216,11 +216,11 @@ class IngressProtocol(HttpToolsProtocol):
         request = Request(
             method=head.method,
             target=head.target,
+            headers=head.headers,  # with the index that the guard has built
             scheme=authority.scheme,
             body=body,
             authority=authority.forwarded,
         )
-        request.headers = head.headers  # with the index that the guard has built
         received = Received(request, authority.merchant, client.address, self._front.clock(), at)
         self._task = task = self.loop.create_task(self._serve(received, head))
         self.tasks.add(task)

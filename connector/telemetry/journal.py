@@ -6,7 +6,7 @@ import random
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
-from connector.telemetry.decisions import Decision, DecisionLog
+from connector.telemetry.decisions import DecisionLog, decision_line
 
 if TYPE_CHECKING:
     from connector.errors import Refusal
@@ -19,12 +19,14 @@ _random: Final = random.Random()  # noqa: S311 - see above
 
 def new_audit_id(at: float) -> str:
     """Make a UUIDv7 (RFC 9562 section 5.7) of a UNIX time in seconds."""
-    bits = _random.getrandbits(74)
-    digits = (
-        f"{int(at * 1000) & 0xFFFFFFFFFFFF:012x}7{bits >> 62:03x}"
-        f"{0x8000000000000000 | bits & 0x3FFFFFFFFFFFFFFF:016x}"
+    milliseconds, bits = int(at * 1000), _random.getrandbits(74)
+    return "%08x-%04x-7%03x-%04x-%012x" % (  # noqa: UP031 - the quickest of the spellings
+        milliseconds >> 16 & 0xFFFFFFFF,
+        milliseconds & 0xFFFF,
+        bits >> 62,
+        0x8000 | bits >> 48 & 0x3FFF,
+        bits & 0xFFFFFFFFFFFF,
     )
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 class Journal:
@@ -67,19 +69,20 @@ class Journal:
     ) -> None:
         """Count the request and write its decision line."""
         seconds = perf_counter() - self.started
+        metrics, operation, decision = self.metrics, self.operation, self.decision
         code = "" if refusal is None else refusal.code.name
-        self.metrics.observe("total", seconds)
-        self.metrics.count(merchant, self.operation, self.decision, code)
+        metrics.observe("total", seconds)
+        metrics.count(merchant, operation, decision, code)
         log.write(
-            Decision(
+            decision_line(
                 self.at,
                 self.audit_id,
                 merchant,
-                self.operation,
-                self.decision,
+                operation,
+                decision,
                 answer.status,
                 seconds,
                 refusal,
                 self.caller,
-            ).line()
+            )
         )

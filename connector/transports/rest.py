@@ -76,22 +76,12 @@ class RestTransport:
         # Dot segments never reach this: the wire guard refuses them. The look-ahead keeps the
         # promise for callers that come another way (vector files).
         self._shape = re.compile(rf"(?:/(?!\.{{1,2}}(?:/|$)){segment}+)+")
-        self._table: dict[tuple[str, int], list[tuple[tuple[str | None, ...], OperationRule]]] = {}
-        for rule in (*OPERATIONS, *extensions):
-            self._add(rule)
-
-    def _add(self, rule: OperationRule) -> None:
-        template = tuple(
-            None if part.startswith("{") else part for part in rule.path.split("/")[1:]
-        )
-        rows = self._table.setdefault((rule.method, len(template)), [])
-        for other, existing in rows:
-            if all(a is None or b is None or a == b for a, b in zip(other, template, strict=True)):
-                raise ValueError(
-                    f"operation {rule.name!r} ({rule.method} {rule.path}) overlaps"
-                    f" {existing.name!r} ({existing.method} {existing.path})"
-                )
-        rows.append((template, rule))
+        rules = (*OPERATIONS, *extensions)
+        _check_overlaps(rules)
+        self._table = {
+            method: _Rules([rule for rule in rules if rule.method == method])
+            for method in {rule.method for rule in rules}
+        }
 
     def route(self, request: Request) -> Route:
         """Check that the path is below this endpoint, and its shape; raises Refusal."""
@@ -110,7 +100,8 @@ class RestTransport:
 
     def operation(self, request: Request, route: Route, version: str) -> Operation:
         """Name the operation of a verified request and read its Idempotency-Key."""
-        rule = self._find(request.method, route.path.split("/")[1:])
+        rules = self._table.get(request.method)
+        rule = None if rules is None else rules.find(route.path)
         if rule is None:
             raise Refusal(
                 "unknown_operation", "unknown_operation", "no operation has this method and path"
@@ -124,13 +115,43 @@ class RestTransport:
         key = _idempotency_key(request) if rule.kind == "write" else None
         return Operation(rule.name, rule.kind, key)
 
-    def _find(self, method: str, segments: list[str]) -> OperationRule | None:
-        for template, rule in self._table.get((method, len(segments)), ()):
-            if all(
-                want is None or want == got for want, got in zip(template, segments, strict=True)
-            ):
-                return rule
-        return None
+
+class _Rules:
+    """The rules of one method as one expression: the group that took part tells which it was."""
+
+    def __init__(self, rules: list[OperationRule]) -> None:
+        self._rules = rules
+        self._match = re.compile("|".join(map(_expression, rules))).fullmatch
+
+    def find(self, path: str) -> OperationRule | None:
+        match = self._match(path)
+        return None if match is None else self._rules[(match.lastindex or 0) - 1]
+
+
+def _segments(rule: OperationRule) -> list[str | None]:
+    """The segments of a rule's path; None for one that may be anything."""
+    return [None if part.startswith("{") else part for part in rule.path.split("/")[1:]]
+
+
+def _expression(rule: OperationRule) -> str:
+    path = "".join(f"/{'[^/]+' if part is None else re.escape(part)}" for part in _segments(rule))
+    return f"{path}()"
+
+
+def _check_overlaps(rules: tuple[OperationRule, ...]) -> None:
+    for number, rule in enumerate(rules):
+        for existing in rules[:number]:
+            if rule.method == existing.method and _overlap(_segments(rule), _segments(existing)):
+                raise ValueError(
+                    f"operation {rule.name!r} ({rule.method} {rule.path}) overlaps"
+                    f" {existing.name!r} ({existing.method} {existing.path})"
+                )
+
+
+def _overlap(one: list[str | None], other: list[str | None]) -> bool:
+    return len(one) == len(other) and all(
+        a is None or b is None or a == b for a, b in zip(one, other, strict=True)
+    )
 
 
 def _idempotency_key(request: Request) -> str:

@@ -8,7 +8,7 @@ import re
 
 from connector.errors import Refusal
 from connector.steps import Caller
-from connector.telemetry.decisions import Decision, DecisionLog
+from connector.telemetry.decisions import DecisionLog, decision_line
 from connector.telemetry.journal import new_audit_id
 
 CALLER = Caller(
@@ -24,10 +24,9 @@ CALLER = Caller(
 
 
 def test_an_accepted_request_names_the_caller_and_the_operation_only() -> None:
-    decision = Decision(
+    line = decision_line(
         1767225600.25, "id", "shop", "get_cart", "accept", 200, 0.0015, None, CALLER
     )
-    line = decision.line()
     assert line.endswith("}\n")
     assert line.count("\n") == 1
     assert json.loads(line) == {
@@ -49,7 +48,7 @@ def test_an_accepted_request_names_the_caller_and_the_operation_only() -> None:
 
 def test_a_refusal_says_what_was_wrong_in_bounded_words() -> None:
     refusal = Refusal("signature_invalid", "coverage_insufficient", "not covered: " + "x" * 1000)
-    line = json.loads(Decision(0.0, "id", "shop", "", "reject", 401, 0.0, refusal).line())
+    line = json.loads(decision_line(0.0, "id", "shop", "", "reject", 401, 0.0, refusal))
     assert (line["code"], line["reason"]) == ("signature_invalid", "coverage_insufficient")
     assert len(line["explanation"]) == 300
     assert "identity" not in line
