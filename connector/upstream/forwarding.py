@@ -30,8 +30,8 @@ class Forwarding:
     def __init__(self, scheme: str, host: bytes | None) -> None:
         self._scheme = scheme
         self._host = host
-        self._blocks: dict[tuple[str, ...], bytes] = {}
-        self._forwarded = lru_cache(maxsize=256)(self._forwarded_block)
+        self._blocks: dict[tuple[tuple[object, ...], str], bytes] = {}
+        self._forwarded = lru_cache(maxsize=_MEMO_LIMIT)(self._forwarded_block)
 
     def verified(
         self, received: Received, caller: Caller, operation: Operation, audit_id: str
@@ -45,8 +45,9 @@ class Forwarding:
             len(request.body),
             host=self._host,
             verified=self._verified_block(caller, operation.name),
-            forwarded=self._forwarded(request.authority, request.headers.index[b"host"][0]),
-            client=received.peer,
+            forwarded=self._forwarded(
+                received.peer, request.authority or request.headers.index[b"host"][0]
+            ),
             audit_id=audit_id,
             keyed_write=operation.key is not None,
             random_bytes=_random_bytes,
@@ -60,8 +61,8 @@ class Forwarding:
         )
 
     def _verified_block(self, caller: Caller, operation: str) -> bytes:
-        key = (caller.identity, caller.keyid, caller.thumbprint, caller.tier, caller.version,
-               caller.scheme, operation)  # fmt: skip
+        # All of a caller but the signature base, which is another one for each request.
+        key = (caller[:-1], operation)
         block = self._blocks.get(key)
         if block is None:
             if len(self._blocks) >= _MEMO_LIMIT:
@@ -69,5 +70,7 @@ class Forwarding:
             block = self._blocks[key] = verified_block(caller, operation)
         return block
 
-    def _forwarded_block(self, authority: str | None, host: bytes) -> bytes:
-        return forwarded_block(self._scheme, authority or host.decode("latin-1"))
+    def _forwarded_block(self, client: str, authority: str | bytes) -> bytes:
+        if isinstance(authority, bytes):
+            authority = authority.decode("latin-1")
+        return forwarded_block(client, self._scheme, authority)

@@ -8,19 +8,19 @@ as one name. What the connector says itself is appended, so nobody else can have
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from itertools import compress
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote
 
+from connector.upstream.shapes import Shapes, names_of
 from connector.upstream.trace_context import is_traceparent, new_traceparent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from connector.steps import Caller, RawHeaders
-
-_MEMO_NAMES: Final = 4096
-_MEMO_NAME_LENGTH: Final = 64
-"""Bounds of what is remembered of names that strangers choose: 256 KiB."""
+    from connector.upstream.shapes import Names
 
 _VISIBLE: Final = "".join(map(chr, range(0x21, 0x7F)))
 
@@ -69,22 +69,6 @@ _NEVER_RETURNED: Final = _HOP_BY_HOP | {b"content-length", b"audit-id"}
 _PREFIXES_NEVER_RETURNED: Final = (b"proxy-", b"ucp-verified")
 
 
-class _Rules(dict[bytes, Rule]):
-    """The rule of each name as spelled, decided once: one look-up per line."""
-
-    def __init__(self, decide: Callable[[bytes], Rule]) -> None:
-        super().__init__()
-        self._decide = decide
-
-    def __missing__(self, name: bytes) -> Rule:
-        rule = self._decide(name)
-        if len(name) <= _MEMO_NAME_LENGTH:
-            if len(self) >= _MEMO_NAMES:
-                self.clear()
-            self[name] = rule
-        return rule
-
-
 def _forwarding_rule(name: bytes) -> Rule:
     lower = name.lower()
     if lower in _FORWARDED_BY_RULE:
@@ -103,10 +87,6 @@ def _returning_rule(name: bytes) -> Rule:
         return Rule.CONNECTION
     dropped = plain in _NEVER_RETURNED or plain.startswith(_PREFIXES_NEVER_RETURNED)
     return Rule.DROP if dropped else Rule.KEEP
-
-
-_FORWARDING: Final = _Rules(_forwarding_rule)
-_RETURNING: Final = _Rules(_returning_rule)
 
 
 # What the connector says
@@ -132,10 +112,11 @@ def verified_block(caller: Caller, operation: str) -> bytes:
     return "".join(f"UCP-Verified{name}: {value}\r\n" for name, value in values).encode("ascii")
 
 
-def forwarded_block(scheme: str, authority: str) -> bytes:
-    """Return the lines that tell by which scheme and authority the merchant was called."""
+def forwarded_block(client: str, scheme: str, authority: str) -> bytes:
+    """Return the lines that tell who called the merchant, by which scheme and authority."""
     return (
-        f"X-Forwarded-Proto: {_visible(scheme)}\r\nX-Forwarded-Host: {_visible(authority)}\r\n"
+        f"X-Forwarded-For: {_visible(client)}\r\nX-Forwarded-Proto: {_visible(scheme)}\r\n"
+        f"X-Forwarded-Host: {_visible(authority)}\r\n"
     ).encode("ascii")
 
 
@@ -144,6 +125,19 @@ def _visible(text: str) -> str:
 
 
 # Towards the merchant
+
+
+class _Forwarded(NamedTuple):
+    """What follows from the names of a request's lines; places are those of the received lines."""
+
+    kept: tuple[bool, ...]
+    """Of each line, whether it goes on in its place."""
+    host: int
+    length: int | None
+    coded: bool
+    """It had a Transfer-Encoding."""
+    traces: tuple[int, ...]
+    states: tuple[int, ...]
 
 
 def forward_head(
@@ -155,7 +149,6 @@ def forward_head(
     host: bytes | None,
     verified: bytes,
     forwarded: bytes,
-    client: str,
     audit_id: str,
     keyed_write: bool,
     random_bytes: Callable[[int], bytes],
@@ -163,27 +156,32 @@ def forward_head(
     """Return the head of a verified request, from the request line to the empty line.
 
     ``host`` replaces the received Host value, None keeps it. ``verified`` and ``forwarded`` are
-    the blocks above. ``random_bytes(n)`` is asked only where a trace begins here. Raises
-    ValueError where the lines are not what the wire guard lets through.
+    the blocks above. ``audit_id`` is the connector's own and goes out as it is.
+    ``random_bytes(n)`` is asked only where a trace begins here. Raises ValueError where the lines
+    are not what the wire guard lets through.
     """
-    ours = _OURS_ON_A_KEYED_WRITE if keyed_write else _OURS
-    parts, replaced = _received_lines(method, target, headers, body_length, host, ours)
-    parts.append(verified)
-    traces = [value for rule, _name, value in replaced if rule is Rule.TRACEPARENT]
+    lines = list(headers)
+    plan = (_KEYED_WRITE if keyed_write else _VERIFIED)[names_of(lines)]
     # More than one traceparent is none (section 3.2), and tracestate is nothing without it.
-    if len(traces) == 1 and is_traceparent(traces[0]):
-        parts += (b"traceparent: ", traces[0], b"\r\n")
-        for rule, name, value in replaced:
-            if rule is Rule.TRACESTATE:
-                parts += (name, b": ", value, b"\r\n")
+    if len(plan.traces) == 1 and is_traceparent(lines[plan.traces[0]][1]):
+        states = [b"%b: %b\r\n" % lines[place] for place in plan.states]
+        trace = b"traceparent: %b\r\n%b" % (lines[plan.traces[0]][1], b"".join(states))
     else:
-        parts += (b"traceparent: ", new_traceparent(random_bytes), b"\r\n")
-    if keyed_write:
-        # What is recorded must suit every platform that asks again.
-        parts.append(b"Accept-Encoding: identity\r\n")
-    said = f"Audit-ID: {_visible(audit_id)}\r\nX-Forwarded-For: {_visible(client)}\r\n"
-    parts += (said.encode("ascii"), forwarded, b"\r\n")
-    return b"".join(parts)
+        trace = b"traceparent: %b\r\n" % new_traceparent(random_bytes)
+    if not audit_id.isprintable():
+        raise ValueError("an audit id is no text for a line")
+    return b"".join(
+        (
+            _received(method, target, lines, plan, body_length, host),
+            verified,
+            trace,
+            # What is recorded must suit every platform that asks again.
+            b"Accept-Encoding: identity\r\n" if keyed_write else b"",
+            f"Audit-ID: {audit_id}\r\n".encode("ascii"),
+            forwarded,
+            b"\r\n",
+        )
+    )
 
 
 def observed_head(
@@ -198,54 +196,71 @@ def observed_head(
 
     It carries ``UCP-Verified: false`` and nothing else of ours, and nothing that poses as ours.
     """
-    parts, _ = _received_lines(method, target, headers, body_length, host, frozenset())
-    parts.append(b"UCP-Verified: false\r\n\r\n")
-    return b"".join(parts)
+    lines = list(headers)
+    received = _received(method, target, lines, _OBSERVED[names_of(lines)], body_length, host)
+    return received + b"UCP-Verified: false\r\n\r\n"
 
 
-_OURS: Final = frozenset({Rule.TRACEPARENT, Rule.TRACESTATE})
-_OURS_ON_A_KEYED_WRITE: Final = _OURS | {Rule.ACCEPT_ENCODING}
-
-
-def _received_lines(
+def _received(
     method: str,
     target: str,
-    headers: Iterable[tuple[bytes, bytes]],
+    lines: RawHeaders,
+    plan: _Forwarded,
     body_length: int,
     host: bytes | None,
-    ours: frozenset[Rule],
-) -> tuple[list[bytes], list[tuple[Rule, bytes, bytes]]]:
-    """Return the request line and the lines that go on, and aside the lines that ``ours`` names."""
-    parts = [f"{method} {target} HTTP/1.1\r\n".encode("latin-1")]
-    replaced: list[tuple[Rule, bytes, bytes]] = []
-    hosts = lengths = codings = 0
-    for name, value in headers:
-        rule = _FORWARDING[name]
-        if rule is Rule.KEEP:
-            parts += (name, b": ", value, b"\r\n")
-        elif rule is Rule.HOST:
-            hosts += 1
-            parts += (name, b": ", value if host is None else host, b"\r\n")
-        elif rule is Rule.LENGTH:
-            lengths += 1
-            if int(value) != body_length:
-                raise ValueError("Content-Length is not the body's length")
-            parts += (name, b": ", value, b"\r\n")
-        elif rule is Rule.CODING:
-            codings += 1
-        elif rule in ours:
-            replaced.append((rule, name, value))
-        elif rule is not Rule.DROP:
-            parts += (name, b": ", value, b"\r\n")
-    if hosts != 1 or lengths + codings > 1:
+) -> bytes:
+    """Return the request line and the lines that go on; ``lines`` may be changed."""
+    length = b"\r\n"
+    if plan.length is not None:
+        if int(lines[plan.length][1]) != body_length:
+            raise ValueError("Content-Length is not the body's length")
+    elif body_length or (plan.coded and method != "GET"):
+        # RFC 9112 section 6.3: without a length there is no body; a GET without one needs none.
+        length = b"\r\nContent-Length: %d\r\n" % body_length
+    if host is not None:
+        lines[plan.host] = (lines[plan.host][0], host)
+    kept = b"\r\n".join(map(_as_line, compress(lines, plan.kept)))
+    return b"".join((f"{method} {target} HTTP/1.1\r\n".encode("latin-1"), kept, length))
+
+
+_as_line: Final = b": ".join
+
+_OURS: Final = frozenset({Rule.TRACEPARENT, Rule.TRACESTATE})
+
+
+def _plan_forwarding(names: Names, *, ours: frozenset[Rule]) -> _Forwarded:
+    """Decide on a request's lines; those that ``ours`` names are replaced by the connector's."""
+    rules = [_forwarding_rule(name) for name in names]
+    places: dict[Rule, list[int]] = {rule: [] for rule in Rule}
+    for place, rule in enumerate(rules):
+        places[rule].append(place)
+    if len(places[Rule.HOST]) != 1 or len(places[Rule.LENGTH] + places[Rule.CODING]) > 1:
         raise ValueError("a request has one Host and at most one framing")
-    # RFC 9112 section 6.3: without a length there is no body, and a GET without one needs none.
-    if not lengths and (body_length or (codings and method != "GET")):
-        parts.append(b"Content-Length: %d\r\n" % body_length)
-    return parts, replaced
+    gone = ours | {Rule.DROP, Rule.CODING}
+    return _Forwarded(
+        kept=tuple(rule not in gone for rule in rules),
+        host=places[Rule.HOST][0],
+        length=places[Rule.LENGTH][0] if places[Rule.LENGTH] else None,
+        coded=bool(places[Rule.CODING]),
+        traces=tuple(places[Rule.TRACEPARENT]),
+        states=tuple(places[Rule.TRACESTATE]),
+    )
+
+
+_VERIFIED: Final = Shapes(partial(_plan_forwarding, ours=_OURS))
+_KEYED_WRITE: Final = Shapes(partial(_plan_forwarding, ours=_OURS | {Rule.ACCEPT_ENCODING}))
+_OBSERVED: Final = Shapes(partial(_plan_forwarding, ours=frozenset()))
 
 
 # Towards the platform
+
+
+class _Returned(NamedTuple):
+    """What follows from the names of an answer's lines."""
+
+    kept: tuple[bool, ...]
+    connections: tuple[int, ...]
+    """The places of the Connection lines."""
 
 
 def answer_headers(headers: RawHeaders) -> RawHeaders:
@@ -254,16 +269,26 @@ def answer_headers(headers: RawHeaders) -> RawHeaders:
     Dropped are hop-by-hop lines, with all that its Connection names (RFC 9110 section 7.6.1),
     the framing, and names that only the connector may use.
     """
-    kept: RawHeaders = []
-    named: set[bytes] = set()
-    for line in headers:
-        rule = _RETURNING[line[0]]
-        if rule is Rule.KEEP:
-            kept.append(line)
-        elif rule is Rule.CONNECTION:
-            named.update(token.strip() for token in line[1].lower().split(b","))
-    named -= _CONNECTION_OPTIONS
-    return [line for line in kept if line[0].lower() not in named] if named else kept
+    kept, connections = _RETURNING[names_of(headers)]
+    lines = list(compress(headers, kept))
+    for place in connections:
+        options = headers[place][1]
+        if options not in _USUAL_OPTIONS:
+            named = {token.strip() for token in options.lower().split(b",")} - _CONNECTION_OPTIONS
+            lines = [line for line in lines if line[0].lower() not in named]
+    return lines
 
+
+def _plan_returning(names: Names) -> _Returned:
+    rules = [_returning_rule(name) for name in names]
+    return _Returned(
+        kept=tuple(rule is Rule.KEEP for rule in rules),
+        connections=tuple(at for at, rule in enumerate(rules) if rule is Rule.CONNECTION),
+    )
+
+
+_RETURNING: Final = Shapes(_plan_returning)
 
 _CONNECTION_OPTIONS: Final = frozenset({b"", b"close"}) | _HOP_BY_HOP
+_USUAL_OPTIONS: Final = frozenset({b"keep-alive", b"Keep-Alive", b"close"})
+"""Values that name nothing else."""

@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.steps import Caller
-from connector.upstream import headers as rules
 from connector.upstream.headers import (
     answer_headers,
     forward_head,
@@ -28,7 +27,7 @@ CALLER = Caller(
     signature_base=b"",
 )
 VERIFIED = verified_block(CALLER, "create_checkout")
-FORWARDED = forwarded_block("https", "shop.example.com")
+FORWARDED = forwarded_block("203.0.113.7", "https", "shop.example.com")
 TRACEPARENT = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 HOST = (b"Host", b"shop.example.com")
 
@@ -41,7 +40,6 @@ def forwarded(
     body_length: int = 0,
     host: bytes | None = None,
     keyed_write: bool = False,
-    client: str = "203.0.113.7",
     audit_id: str = "0198f3c2",
 ) -> tuple[bytes, Lines]:
     head = forward_head(
@@ -52,7 +50,6 @@ def forwarded(
         host=host,
         verified=VERIFIED,
         forwarded=FORWARDED,
-        client=client,
         audit_id=audit_id,
         keyed_write=keyed_write,
         random_bytes=bytes([0xAB]).__mul__,
@@ -269,14 +266,18 @@ def test_what_the_connector_says_cannot_inject_a_line() -> None:
         tier=HOSTILE,
         version=HOSTILE,
     )
-    block = verified_block(caller, HOSTILE) + forwarded_block(HOSTILE, HOSTILE)
+    block = verified_block(caller, HOSTILE) + forwarded_block(HOSTILE, HOSTILE, HOSTILE)
     _, lines = parsed(b"GET / HTTP/1.1\r\n" + block + b"\r\n")
-    assert len(lines) == 10
+    assert len(lines) == 11
     for name, value in lines[1:]:
         percent = b"%41" if name == b"UCP-Verified-Identity" else b"%2541"
         assert value == (b"a%0D%0AX-Injected:%201%0D%0A%0D%0A%00%7F%20%C3%A9%E2%80%A8" + percent)
-    _, sent = forwarded([HOST], client=HOSTILE, audit_id=HOSTILE)
-    assert [name for name, _ in sent] == [b"Host", *[name for name, _ in OURS]]
+
+
+@pytest.mark.parametrize("character", "\r\n\0\x7f\u00e9\u2028")
+def test_an_audit_id_that_is_no_text_for_a_line_is_refused(character: str) -> None:
+    with pytest.raises(ValueError, match=r"audit id|ascii"):
+        forwarded([HOST], audit_id=f"a{character}X-Injected: 1")
 
 
 def test_different_keyids_look_different() -> None:
@@ -326,13 +327,10 @@ def test_an_answer_loses_what_its_connection_line_names() -> None:
     assert answer_headers(lines) == [(b"X-End", b"3")]
 
 
-def test_what_is_remembered_of_strangers_names_is_bounded() -> None:
-    for at in range(3 * rules._MEMO_NAMES):
-        assert forwarded([HOST, (b"x-%d" % at, b"")])[1][1] == (b"x-%d" % at, b"")
-        assert len(rules._FORWARDING) <= rules._MEMO_NAMES
-    long = b"x" * (rules._MEMO_NAME_LENGTH + 1)
-    forwarded([HOST, (long, b"")])
-    assert long not in rules._FORWARDING
+@pytest.mark.parametrize("options", [b"keep-alive", b"Keep-Alive", b"close", b"KEEP-alive, TE"])
+def test_connection_options_of_http_itself_cost_no_other_line(options: bytes) -> None:
+    lines: Lines = [(b"Close", b"1"), (b"Connection", options), (b"A", b"2")]
+    assert answer_headers(lines) == [(b"Close", b"1"), (b"A", b"2")]
 
 
 # Fidelity
@@ -384,7 +382,6 @@ def test_fresh_randomness_is_asked_for_each_trace() -> None:
             host=None,
             verified=VERIFIED,
             forwarded=FORWARDED,
-            client="::1",
             audit_id="a",
             keyed_write=False,
             random_bytes=os.urandom,
