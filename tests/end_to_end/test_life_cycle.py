@@ -68,6 +68,8 @@ def _accepts(address: tuple[str, int]) -> bool:
         socket.create_connection(address, timeout=PATIENCE).close()
     except ConnectionRefusedError:
         return False
+    except ConnectionResetError:
+        pass  # it was being closed that very moment
     return True
 
 
