@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from connector.ingress.limits import WireLimits
     from connector.steps import RawHeaders
 
-_CRLF: Final = b"\r\n"
 _EMPTY_LINE: Final = b"\r\n\r\n"
 
 
@@ -33,7 +32,7 @@ class RequestReader:
 
     __slots__ = (
         *("_at", "_body", "_buffer", "_chunks", "_fed", "_guard", "_head_done", "_limits"),
-        *("_message_done", "_missing", "_parser", "_skipped", "lines", "raw_head"),
+        *("_message_done", "_missing", "_parser", "lines", "raw_head"),
     )
 
     # httptools asks its protocol for callbacks by name: on_header and the two on_..._complete
@@ -56,7 +55,7 @@ class RequestReader:
         self._body: bytes | bytearray = b""
         self._missing = 0
         self._chunks: ChunkScanner | None = None
-        self._skipped = self._head_done = self._message_done = False
+        self._head_done = self._message_done = False
 
     # The parser's callbacks
 
@@ -104,9 +103,11 @@ class RequestReader:
     def next_head(self) -> Head | None:
         """Return the next head once it is whole and passed the guard; raises Refusal."""
         buffer = self._buffer
-        if buffer.startswith((b"\r", b"\n"), self._at) and not self._skip_empty_line():
-            return None
         at, limit = self._at, self._limits.header_bytes
+        if buffer.startswith((b"\r", b"\n"), at):
+            # RFC 9112 section 2.2 would skip an empty line. Some parsers skip one, some all, some
+            # none; nobody who sends UCP needs it.
+            raise Refusal("malformed_request", "request_line", "an empty line before the request")
         end = buffer.find(_EMPTY_LINE, max(at, self._fed - 3), at + limit)
         if end < 0:
             if len(buffer) - at >= limit:
@@ -176,20 +177,6 @@ class RequestReader:
                 "malformed_request", "syntax", f"the HTTP parser says: {error}"
             ) from error
         return False
-
-    def _skip_empty_line(self) -> bool:
-        """Skip one CRLF before a request line (RFC 9112 section 2.2); True once there is more."""
-        octets = self._buffer[self._at : self._at + 2]
-        if octets == b"\r" and not self._skipped:
-            return False
-        if octets != _CRLF or self._skipped or self._fed > self._at:
-            raise Refusal("malformed_request", "request_line", "white space before the request")
-        self._skipped = True
-        self._at += 2
-        self._fed = self._at
-        if self._buffer.startswith((b"\r", b"\n"), self._at):
-            raise Refusal("malformed_request", "request_line", "white space before the request")
-        return len(self._buffer) > self._at
 
 
 def disagreement(explanation: str) -> Refusal:
