@@ -8,6 +8,7 @@ import struct
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 if TYPE_CHECKING:
+    import ssl
     from types import TracebackType
 
 HOST: Final = "127.0.0.1"
@@ -53,8 +54,10 @@ class Answer(NamedTuple):
 class Connection:
     """One connection, used for as many exchanges as the other side allows."""
 
-    def __init__(self, address: tuple[str, int]) -> None:
+    def __init__(self, address: tuple[str, int], tls: ssl.SSLContext | None = None) -> None:
         self._socket = socket.create_connection(address, timeout=_PATIENCE)
+        if tls is not None:
+            self._socket = tls.wrap_socket(self._socket, server_hostname=address[0])
         self._file = self._socket.makefile("rb")
 
     def __enter__(self) -> Self:
