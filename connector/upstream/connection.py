@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 
     from connector.steps import RawHeaders, Stream
 
+# For each request: looking a member of an enumeration up costs ten times a global.
+_WRITE: Final = Event.WRITE
+_IDLE: Final = State.IDLE
+_AWAITING_HEAD: Final = State.AWAITING_HEAD
+_CLOSED: Final = State.CLOSED
+_NOTHING: Final = Effect.NOTHING
+
 _JOIN_LIMIT: Final = 64 * 1024
 """Octets of a body up to which copying it behind the head is cheaper than a second buffer."""
 _TURNS: Final = 4
@@ -54,11 +61,11 @@ class Connection(asyncio.Protocol):
     """A connection that carries one request at a time.
 
     ``response_timeout`` in seconds bounds a buffered answer as a whole, and a stream from piece
-    to piece. ``deadline`` is the loop time at which the pool tells :meth:`expire`.
+    to piece. ``deadline`` is the loop time at which the pool tells :meth:`expire`, ``now`` returns
+    that time, and ``reused`` says whether it has carried a whole answer before.
     """
 
     __slots__ = (
-        "_answered",
         "_future",
         "_loop",
         "_lost",
@@ -71,6 +78,8 @@ class Connection(asyncio.Protocol):
         "_tls",
         "_transport",
         "deadline",
+        "now",
+        "reused",
         "state",
     )
 
@@ -93,18 +102,10 @@ class Connection(asyncio.Protocol):
         self._stream: AnswerStream | None = None
         self._lost: asyncio.Future[None] = loop.create_future()
         self._problem = ""
-        self._answered = False
+        self.now = loop.time
+        self.reused = False
         self.state = State.CONNECTING
         self.deadline = float("inf")
-
-    @property
-    def reused(self) -> bool:
-        """Whether it has carried a whole answer before."""
-        return self._answered
-
-    def now(self) -> float:
-        """Return the time by which ``deadline`` is set."""
-        return self._loop.time()
 
     # The pool's and the client's side
 
@@ -116,9 +117,9 @@ class Connection(asyncio.Protocol):
         Raises :class:`UpstreamUnreachable` without having written a byte where the connection is
         not idle any more.
         """
-        self._step(Event.WRITE)
+        self._step(_WRITE)
         transport = self._transport
-        if self.state is not State.AWAITING_HEAD or transport is None:
+        if self.state is not _AWAITING_HEAD or transport is None:
             raise UpstreamUnreachable("The merchant closed the connection before it was used.")
         self._reader.expect(to_head=to_head)
         self.deadline = deadline
@@ -135,7 +136,7 @@ class Connection(asyncio.Protocol):
         The loop has not looked there yet. What was written now would meet an answer to nothing,
         or a merchant that has gone away.
         """
-        return self.state is State.IDLE and bool(self._poll.poll(0))
+        return self.state is _IDLE and bool(self._poll.poll(0))
 
     async def settle(self) -> None:
         """Let the loop look at what lies unread; only a TLS record of no account leaves it idle."""
@@ -189,9 +190,9 @@ class Connection(asyncio.Protocol):
         self._step(Event.CONNECTED)
 
     def data_received(self, data: bytes) -> None:
-        if self.state is State.IDLE:
+        if self.state is _IDLE:
             self._step(Event.EXTRA_BYTES)
-        elif self.state is not State.CLOSED:
+        elif self.state is not _CLOSED:
             if self._stream is not None:
                 self.deadline = self._loop.time() + self._timeout
             self._reader.feed(data)
@@ -235,27 +236,27 @@ class Connection(asyncio.Protocol):
 
     def _step(self, event: Event) -> None:
         self.state, effect = STEPS[self.state][event]
-        if effect is not Effect.NOTHING:
+        if effect is not _NOTHING:
             self._actions[effect](self)
 
     def _deliver(self, body: bytes | Stream) -> bool:
         """Hand over the answer; False where its receiver was cancelled."""
         future, self._future = self._future, None
-        reader = self._reader
-        self._answered = True
+        self.reused = True
         if future is None or future.done():
             return False
+        reader = self._reader
         future.set_result(UpstreamAnswer(reader.status, reader.headers, body))
         return True
 
     def _deliver_and_pool(self) -> None:
-        if self._deliver(_joined(self._reader.take())):
+        if self._deliver(self._reader.take_whole()):
             self._owner.released(self)
         else:
             self._step(Event.ABANDON)
 
     def _deliver_and_close(self) -> None:
-        self._deliver(_joined(self._reader.take()))
+        self._deliver(self._reader.take_whole())
         self._shut()
 
     def _begin_stream(self) -> None:
@@ -334,10 +335,6 @@ class Connection(asyncio.Protocol):
         Effect.FAIL_TIMEOUT: _fail_timeout,
         Effect.CLOSE: _shut,
     }
-
-
-def _joined(pieces: list[bytes]) -> bytes:
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 def _because(text: str, problem: str) -> str:
