@@ -241,12 +241,22 @@ class Authenticator:
         keyid = str(parameters["keyid"])
         try:
             key = keys.get(keyid)
-        except KeyNotFound as error:
-            return fault("key", "key_not_found", "key_not_found", str(error))
-        except DuplicateKey as error:
-            return fault("key", "signature_invalid", "duplicate_key", str(error))
-        except AlgorithmUnsupported as error:
-            return fault("algorithm", "algorithm_unsupported", "algorithm_unsupported", str(error))
+        # What an unverified request says of itself, its keyid too, is not for the decision line.
+        except KeyNotFound:
+            return fault(
+                "key", "key_not_found", "key_not_found", "no key has this keyid as its kid"
+            )
+        except DuplicateKey:
+            return fault(
+                "key", "signature_invalid", "duplicate_key", "different keys have this keyid"
+            )
+        except AlgorithmUnsupported:
+            return fault(
+                "algorithm",
+                "algorithm_unsupported",
+                "algorithm_unsupported",
+                "the key with this keyid is malformed or of a kind that is not supported",
+            )
         if key.thumbprint in self._revoked:
             return fault("key", "signature_invalid", "key_revoked", "the key is revoked here")
         if parameters.get("tag") == BOT_AUTH and keyid != key.thumbprint:

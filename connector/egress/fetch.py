@@ -130,7 +130,7 @@ class Fetcher:
         if reason is None and url.scheme != "https" and not is_loopback(address):
             reason = "plain HTTP is for loopback only"
         if reason is not None:
-            raise _invalid("special_use", f"{url.host} leads to {address}: {reason}")
+            raise _invalid("special_use", f"{url.host} leads to a special-use address: {reason}")
 
     async def _get(self, url: ProfileUrl, addresses: Sequence[Address]) -> FetchedDocument:
         network = PinnedNetwork(

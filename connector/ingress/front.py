@@ -14,7 +14,12 @@ from connector.ingress.answers import DateLine, answer_head, content_length
 from connector.ingress.authority import HOST, Authority, AuthorityTable
 from connector.ingress.client_address import Client, ClientAddresses
 from connector.ingress.guard import Guard, Head
-from connector.ingress.limits import CONNECTIONS_PER_SLOT, WireLimits
+from connector.ingress.limits import (
+    AWAITED_SHARE,
+    AWAITED_SHARE_OF_ONE,
+    CONNECTIONS_PER_SLOT,
+    WireLimits,
+)
 from connector.ingress.peers import PeerLimiter
 from connector.ingress.sweep import Sweep
 
@@ -82,6 +87,10 @@ class Ingress:
         """Requests whose body is being received or which are being handled."""
         self.turned_away = 0
         """Connections cut at once because there were too many."""
+        self._waiting: dict[str | int, int] = {}
+        self._awaited = 0
+        self._max_awaited = math.ceil(limits.in_flight * AWAITED_SHARE)
+        self._max_awaited_of_one = math.ceil(limits.in_flight * AWAITED_SHARE_OF_ONE)
         self._authorities = AuthorityTable(authorities, source=authority_from)
         self._peers = PeerLimiter(per_peer.interval, per_peer.burst)
 
@@ -109,6 +118,27 @@ class Ingress:
             )
         self.in_flight += 1
         return Admitted(head, authority, client, now)
+
+    def begin_body(self, client: Client) -> None:
+        """Let an admitted request wait for its body; raises Refusal.
+
+        Whoever sends slowly takes no slot from requests that arrive whole, and one client only a
+        share of what there is for waiting.
+        """
+        waiting = self._waiting.get(client.key, 0)
+        if waiting >= self._max_awaited_of_one or self._awaited >= self._max_awaited:
+            raise Refusal(
+                "overloaded", "bodies", "too many bodies are awaited", retry_after=RETRY_AFTER
+            )
+        self._awaited += 1
+        self._waiting[client.key] = waiting + 1
+
+    def end_body(self, client: Client) -> None:
+        """Note that the body has come, or never will."""
+        self._awaited -= 1
+        waiting = self._waiting.pop(client.key) - 1
+        if waiting:
+            self._waiting[client.key] = waiting
 
     def release(self) -> None:
         """Give a slot back."""

@@ -111,8 +111,8 @@ class IngressProtocol(HttpToolsProtocol):
         self.connections.discard(self)
         self._front.sweep.discard(self)
         if self._phase != _BUSY:
-            self._phase = _DEAF
             self._release()
+            self._phase = _DEAF
         elif self._streaming and self._task is not None:
             self._task.cancel()
         self._reader.clear()
@@ -189,27 +189,28 @@ class IngressProtocol(HttpToolsProtocol):
                 self._head = head
                 self._admitted = self._front.admit(head, self._peer)
             body = self._reader.next_body()
+            admitted = self._admitted
+            if admitted is not None and body is not None:
+                self._start(admitted, body)
+            elif admitted is not None and self._phase == _HEAD:
+                self._await_body(admitted)
         except Refusal as refusal:
             self._refuse(refusal)
-            return
-        admitted = self._admitted
-        if body is not None and admitted is not None:
-            self._start(admitted, body)
-        elif self._phase == _HEAD and admitted is not None:
-            self._await_body(admitted.head)
 
-    def _await_body(self, head: Head) -> None:
-        """Go on to the body, which has not come with the head."""
+    def _await_body(self, admitted: Admitted) -> None:
+        """Go on to the body, which has not come with the head; raises Refusal."""
+        self._front.begin_body(admitted.client)
         self._phase = _BODY
         self.deadline = self.loop.time() + self._front.limits.body_timeout
         # RFC 9110 section 10.1.1: not where some of the body has come already.
-        if head.expects_continue and not self._reader.has_body:
+        if admitted.head.expects_continue and not self._reader.has_body:
             self.transport.write(CONTINUE)
 
     def _start(self, admitted: Admitted, body: bytes) -> None:
         """Hand the whole request over."""
         head, authority, client, at = admitted
         if self._phase == _BODY:
+            self._front.end_body(client)
             at = time.perf_counter()
         self._phase = _BUSY
         self.deadline = math.inf
@@ -361,8 +362,11 @@ class IngressProtocol(HttpToolsProtocol):
     # Ending
 
     def _release(self) -> None:
-        if self._admitted is not None:
-            self._admitted = None
+        """Give back the slot, if there is one."""
+        admitted, self._admitted = self._admitted, None
+        if admitted is not None:
+            if self._phase == _BODY:
+                self._front.end_body(admitted.client)
             self._front.release()
 
     def _close(self, *, linger: bool) -> None:

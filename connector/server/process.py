@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import resource
 import signal
 import socket
 import sys
@@ -112,6 +113,14 @@ def run(main: Callable[[], Awaitable[None]]) -> None:
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(entry())
+
+
+def allow_open_files() -> None:
+    """Take as many file descriptors as the system grants: each connection needs one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # macOS refuses what it calls unlimited; what we have is then enough to start with.
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def log_to_standard_error(level: int = logging.INFO) -> None:

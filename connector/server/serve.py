@@ -19,6 +19,7 @@ from connector.server.build import build_discovery, build_ingress, build_lane
 from connector.server.clock import WallClock
 from connector.server.process import (
     StartError,
+    allow_open_files,
     bind,
     log_to_standard_error,
     run,
@@ -47,6 +48,7 @@ def serve(config_path: str | None) -> int:
     """Serve until SIGTERM; ConfigurationError and StartError say why it could not start."""
     settings = load_settings(config_path, os.environ)
     log_to_standard_error()
+    allow_open_files()
     listening = bind(settings.listen.host, settings.listen.port, "listen")
     administration = bind(settings.admin.host, settings.admin.port, "admin")
     run(lambda: _serve(settings, listening, administration))
@@ -95,6 +97,9 @@ def _ingress_config(settings: Settings, ingress: Ingress) -> uvicorn.Config:
     )
     tls = settings.listen.tls
     files: dict[str, object] = {}
+    for path in (tls.certificate, tls.key, tls.client_ca):
+        if path is not None and not os.access(path, os.R_OK):
+            raise StartError(f"listen.tls: {path} cannot be read")
     if tls.certificate is not None:
         files = {"ssl_certfile": tls.certificate, "ssl_keyfile": tls.key}
         if tls.client_ca is not None:
