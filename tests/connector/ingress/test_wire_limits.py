@@ -204,6 +204,36 @@ def test_slots_in_flight_are_bounded_and_given_back() -> None:
         assert one.answer()[0] == 200
 
 
+def test_bodies_that_do_not_come_leave_room_for_requests_that_do() -> None:
+    def begin(client: str) -> bytes:
+        return POST + b"X-Forwarded-For: %b\r\nContent-Length: 3\r\n\r\n" % client.encode()
+
+    with serving(WireLimits(in_flight=16), trusted_proxies=["127.0.0.1"]) as server:
+        slow = [server.connect() for _ in range(12)]
+        for number, client in enumerate(slow):
+            client.send(begin(f"192.0.2.{number // 2}"))
+        wait_for(lambda: server.front.in_flight == 12)
+        # One client may wait for two bodies, all clients for twelve; whole requests have room.
+        for another in ("192.0.2.0", "192.0.2.99"):
+            server.handler.refused.clear()
+            assert status_of(server.exchange(begin(another))) == 503
+            assert code(server) == ("overloaded", "bodies")
+        closing = b"Content-Length: 3\r\nConnection: close\r\n\r\nabc"
+        assert status_of(server.exchange(POST + closing)) == 200
+        slow[0].send(b"abc")
+        assert slow[0].answer()[0] == 200
+        slow[1].socket.close()
+        wait_for(lambda: server.front.in_flight == 10)
+        with server.connect() as again:
+            again.send(begin("192.0.2.0") + b"a")
+            wait_for(lambda: server.front.in_flight == 11)
+            again.send(b"bc")
+            assert again.answer()[0] == 200
+        for client in slow:
+            client.socket.close()
+        wait_for(lambda: server.front.in_flight == 0)
+
+
 def test_a_peer_that_comes_too_often_is_told_when_to_come_back() -> None:
     with serving(per_peer=PeerRate(100.0, 2)) as server:
         with server.connect() as client:
