@@ -129,79 +129,90 @@ def _configuration(
     }
 
 
-def _tell(platform: Platform, ports: Ports, decisions: Decisions) -> list[Row]:
-    """Send the lifecycle of a checkout, then what must not reach the merchant."""
-    address, authority = (HOST, ports.gateway), f"{HOST}:{ports.gateway}"
-    sessions = f"{ENDPOINT}/checkout-sessions"
-    stranger = Platform(platform.profile_url, new_private_jwk("platform-2026"))
-    rows: list[Row] = []
+class _Exchange(NamedTuple):
+    """A request as it was signed, before anything happened to it on the way."""
 
-    def exchange(
+    headers: dict[str, str]
+    target: str
+    body: bytes
+
+
+def _without_signature(signed: _Exchange) -> _Exchange:
+    kept = {name: value for name, value in signed.headers.items() if "Signature" not in name}
+    return signed._replace(headers=kept)
+
+
+def _other_body(signed: _Exchange) -> _Exchange:
+    return signed._replace(body=signed.body.replace(b"2", b"9"))
+
+
+def _other_path(signed: _Exchange) -> _Exchange:
+    return signed._replace(target=f"{signed.target}0")
+
+
+def _other_host(signed: _Exchange) -> _Exchange:
+    return signed._replace(headers={**signed.headers, "Host": "other.example"})
+
+
+def _as_signed(signed: _Exchange) -> _Exchange:
+    return signed
+
+
+class _Teller:
+    """Sends requests through the gateway and keeps what was decided of each."""
+
+    def __init__(self, ports: Ports, decisions: Decisions) -> None:
+        self.rows: list[Row] = []
+        self._ports = ports
+        self._decisions = decisions
+
+    def tell(
+        self,
         what: str,
         expected: str,
+        signer: Platform,
         method: str,
         target: str,
         document: object = None,
-        *,
-        signer: Platform = platform,
-        alter: Callable[[dict[str, str], str, bytes], tuple[dict[str, str], str, bytes]]
-        | None = None,
+        alter: Callable[[_Exchange], _Exchange] = _as_signed,
     ) -> Sent:
+        """Sign a request, alter it, send it, and add a row."""
         body = b"" if document is None else json.dumps(document).encode()
+        authority = f"{HOST}:{self._ports.gateway}"
         headers = signer.signed_headers(method, authority, target, body, int(time.time()))
-        if alter is not None:
-            headers, target, body = alter(headers, target, body)
-        sent = send(address, method, target, headers, body)
-        decision = decisions.of(sent.audit_id)
+        headers, target, body = alter(_Exchange(headers, target, body))
+        sent = send((HOST, self._ports.gateway), method, target, headers, body)
+        decision = self._decisions.of(sent.audit_id)
         decided = sent.code or f"{decision['decision']} {sent.status}"
         why = decision.get("explanation") or f"signed by {decision['keyid']}"
-        rows.append(Row(what, expected, decided, str(why)))
+        self.rows.append(Row(what, expected, decided, str(why)))
         return sent
 
-    created = exchange("create checkout", "accept 201", "POST", sessions, _ORDER)
+
+def _tell(platform: Platform, ports: Ports, decisions: Decisions) -> list[Row]:
+    """Send the lifecycle of a checkout, then what must not reach the merchant."""
+    teller = _Teller(ports, decisions)
+    sessions = f"{ENDPOINT}/checkout-sessions"
+    created = teller.tell("create checkout", "accept 201", platform, "POST", sessions, _ORDER)
     checkout = f"{sessions}/{json.loads(created.body).get('id', 'none')}"
-    exchange("get checkout", "accept 200", "GET", checkout)
-    exchange("update checkout", "accept 200", "PUT", checkout, _LARGER)
-    exchange("complete checkout", "accept 200", "POST", f"{checkout}/complete", {})
+    teller.tell("get checkout", "accept 200", platform, "GET", checkout)
+    teller.tell("update checkout", "accept 200", platform, "PUT", checkout, _LARGER)
+    complete = f"{checkout}/complete"
+    teller.tell("complete checkout", "accept 200", platform, "POST", complete, {})
     forwarded = _merchant_saw(ports)
-    exchange(
-        "GET without a signature",
-        "signature_missing",
-        "GET",
-        checkout,
-        alter=lambda headers, target, body: (
-            {name: value for name, value in headers.items() if "Signature" not in name},
-            target,
-            body,
-        ),
-    )
-    exchange(
-        "body altered on the way",
-        "digest_mismatch",
-        "PUT",
-        checkout,
-        _LARGER,
-        alter=lambda headers, target, body: (headers, target, body.replace(b"2", b"9")),
-    )
-    exchange(
-        "path altered on the way",
-        "signature_invalid",
-        "GET",
-        checkout,
-        alter=lambda headers, target, body: (headers, f"{target}0", body),
-    )
-    exchange(
-        "request for another host",
-        "unknown_authority",
-        "GET",
-        checkout,
-        alter=lambda headers, target, body: ({**headers, "Host": "other.example"}, target, body),
-    )
-    exchange("signed by a wrong key", "signature_invalid", "GET", checkout, signer=stranger)
+    for what, expected, method, document, alter in (
+        ("GET without a signature", "signature_missing", "GET", None, _without_signature),
+        ("body altered on the way", "digest_mismatch", "PUT", _LARGER, _other_body),
+        ("path altered on the way", "signature_invalid", "GET", None, _other_path),
+        ("request for another host", "unknown_authority", "GET", None, _other_host),
+    ):
+        teller.tell(what, expected, platform, method, checkout, document, alter)
+    stranger = Platform(platform.profile_url, new_private_jwk("platform-2026"))
+    teller.tell("signed by a wrong key", "signature_invalid", stranger, "GET", checkout)
     if (after := _merchant_saw(ports)) != forwarded:
         raise DemoError(f"the merchant saw {after - forwarded} of the refused requests")
     _say(f"the merchant saw {forwarded} requests, and none of those that were refused")
-    return rows
+    return teller.rows
 
 
 def _merchant_saw(ports: Ports) -> int:
