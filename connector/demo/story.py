@@ -122,7 +122,7 @@ def _configuration(
                 "authorities": [authority],
                 "scheme": "http",
                 "versions": ["2026-08-25"],
-                "endpoints": {"rest": endpoint},
+                "endpoints": {"rest": endpoint or "/"},
                 "upstream": {"url": upstream or f"http://{HOST}:{ports.merchant}"},
             }
         ],

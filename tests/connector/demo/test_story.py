@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import http.client
 import re
+import shlex
+import signal
 import subprocess
 import sys
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def test_the_story_ends_with_every_decision_as_expected() -> None:
@@ -22,3 +33,59 @@ def test_the_story_ends_with_every_decision_as_expected() -> None:
     assert int(last[1]) == 9
     assert "the merchant saw 4 requests, and none of those that were refused" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@contextmanager
+def an_api() -> Iterator[int]:
+    """Somebody's API: it answers everything."""
+
+    class Api(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Api) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+def ask(words: list[str], target: str | None = None) -> int:
+    """Send what a curl command line says; return the status."""
+    url = urlsplit(next(word for word in words if word.startswith("http://")))
+    headers = dict(word.split(": ", 1) for word in words if ": " in word)
+    connection = http.client.HTTPConnection(url.netloc, timeout=30)
+    connection.request("GET", target or url.path, headers=headers)
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+def test_in_front_of_an_api_the_printed_line_goes_through_until_it_is_changed() -> None:
+    command = [sys.executable, "-m", "connector.cli.main", "demo", "--upstream"]
+    with (
+        an_api() as port,
+        subprocess.Popen(
+            [*command, f"http://127.0.0.1:{port}"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        ) as demo,
+    ):
+        assert demo.stdout is not None
+        line = next(line for line in demo.stdout if line.strip().startswith("curl "))
+        words = shlex.split(line)
+        assert ask(words) == 200
+        assert ask(words, "/checkout-sessions/chk_2") == 401
+        # The demo waits for Ctrl-C from when it has said that decisions follow; it echoes none
+        # before, so a decision on standard output says that it is there.
+        while ask(words) == 200 and '"decision":"accept"' not in demo.stdout.readline():
+            pass
+        demo.send_signal(signal.SIGINT)
+        assert demo.wait(timeout=30) == 0
