@@ -71,7 +71,7 @@ def test_in_front_of_an_api_the_printed_line_goes_through_until_it_is_changed() 
     command = [sys.executable, "-m", "connector.cli.main", "demo", "--upstream"]
     with (
         an_api() as port,
-        subprocess.Popen(
+        subprocess.Popen(  # noqa: S603 - our own interpreter and module
             [*command, f"http://127.0.0.1:{port}"],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -83,9 +83,5 @@ def test_in_front_of_an_api_the_printed_line_goes_through_until_it_is_changed() 
         words = shlex.split(line)
         assert ask(words) == 200
         assert ask(words, "/checkout-sessions/chk_2") == 401
-        # The demo waits for Ctrl-C from when it has said that decisions follow; it echoes none
-        # before, so a decision on standard output says that it is there.
-        while ask(words) == 200 and '"decision":"accept"' not in demo.stdout.readline():
-            pass
         demo.send_signal(signal.SIGINT)
         assert demo.wait(timeout=30) == 0
