@@ -17,6 +17,7 @@ from canonical import (
     signature_base,
 )
 from connector.authentication.body import check_body
+from connector.authentication.bulk import BulkVerifier
 from connector.authentication.candidates import (
     Fault,
     fault,
@@ -114,6 +115,7 @@ class Authenticator:
         keyed_horizon: float,
         revoked: frozenset[str] = frozenset(),
     ) -> None:
+        self._bulk = BulkVerifier()
         self._profiles = profiles
         self._agent_url = agent_url
         self._discovered = discovered
@@ -177,7 +179,7 @@ class Authenticator:
                 now=received.at,
             )
             known = _Keys(profile.keys, profile.version, pinned=False)
-        outcome = self._verify_any(received.request, examined, known, agent)
+        outcome = await self._verify_any(received.request, examined, known, agent)
         if isinstance(outcome, Fault) and outcome.code == "key_not_found" and not known.pinned:
             profile = await self._profiles.refresh(
                 agent,
@@ -186,7 +188,7 @@ class Authenticator:
                 now=received.at,
             )
             known = _Keys(profile.keys, profile.version, pinned=False)
-            outcome = self._verify_any(received.request, examined, known, agent)
+            outcome = await self._verify_any(received.request, examined, known, agent)
         if isinstance(outcome, Fault):
             raise outcome.refusal()
         if known.version not in self._versions:
@@ -209,7 +211,7 @@ class Authenticator:
         profile = self._profiles.lookup(agent.url, received.at, registered=registered is not None)
         return None if profile is None else _Keys(profile.keys, profile.version, pinned=False)
 
-    def _verify_any(
+    async def _verify_any(
         self, request: Request, examined: Examined, known: _Keys, agent: ProfileUrl
     ) -> Caller | Fault:
         """Try each signature in turn: one that verifies is enough (ucp-rules section 3.1)."""
@@ -219,9 +221,19 @@ class Authenticator:
             if isinstance(key, Fault):
                 fallen.append(key)
                 continue
-            base = _verify(request, signature, key)
-            if isinstance(base, Fault):
-                fallen.append(base)
+            # Exactly the received member goes into the base (ucp-rules section 3.8).
+            try:
+                base = signature_base(request, signature)
+                await self._bulk.verify(key, signature.value, base)
+            except SignatureInvalid as error:
+                fallen.append(
+                    fault("signature", "signature_invalid", "signature_mismatch", str(error))
+                )
+                continue
+            except CanonicalError as error:
+                fallen.append(
+                    fault("signature", "signature_invalid", "base_unbuildable", str(error))
+                )
                 continue
             return Caller(
                 agent.url,
@@ -272,16 +284,3 @@ class Authenticator:
                 f"the alg parameter does not fit a key for {key.algorithm}",
             )
         return key
-
-
-def _verify(request: Request, signature: Signature, key: Key) -> bytes | Fault:
-    """Rebuild the base from exactly the received member and verify; the base when it holds."""
-    try:
-        base = signature_base(request, signature)
-    except CanonicalError as error:
-        return fault("signature", "signature_invalid", "base_unbuildable", str(error))
-    try:
-        key.verify(signature.value, base)
-    except SignatureInvalid as error:
-        return fault("signature", "signature_invalid", "signature_mismatch", str(error))
-    return base

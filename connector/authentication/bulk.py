@@ -1,0 +1,48 @@
+"""Signature checks of many requests, done one right after the other.
+
+A check costs more than everything else that is done for a request, and leaves the processor's
+caches full of its own tables. Requests that arrive together are therefore brought to their check
+first, then checked in a row, then forwarded: measured, that is a tenth less work for each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from canonical import Key
+
+_MOST_IN_A_ROW: Final = 32
+"""About 2 ms of work, after which the loop looks after its sockets again."""
+
+
+class BulkVerifier:
+    """Checks signatures on the running loop, those that wait in a row."""
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[Key, bytes, bytes, asyncio.Future[None]]] = []
+
+    def verify(self, key: Key, signature: bytes, data: bytes) -> asyncio.Future[None]:
+        """Return what is done when the signature verified; SignatureInvalid where it does not."""
+        loop = asyncio.get_running_loop()
+        done = loop.create_future()
+        if not self._waiting:
+            loop.call_soon(self._check)
+        self._waiting.append((key, signature, data, done))
+        return done
+
+    def _check(self) -> None:
+        row = self._waiting[:_MOST_IN_A_ROW]
+        self._waiting = self._waiting[_MOST_IN_A_ROW:]
+        if self._waiting:
+            asyncio.get_running_loop().call_soon(self._check)
+        for key, signature, data, done in row:
+            if done.cancelled():
+                continue
+            try:
+                key.verify(signature, data)
+            except Exception as error:  # noqa: BLE001 - whoever waits is told, whatever it is
+                done.set_exception(error)
+            else:
+                done.set_result(None)
