@@ -26,6 +26,16 @@ if TYPE_CHECKING:
 # The one member of nearly every Signature header (RFC 9421 section 4.2).
 _SOLE_SIGNATURE: Final = re.compile(r"([a-z*][a-z0-9_\-.*]*)=:([A-Za-z0-9+/=]*):").fullmatch
 
+# The one member of nearly every Signature-Input, with parameters that are plain strings or
+# integers; what is covered is looked up by its text.
+_SOLE_INPUT: Final = re.compile(
+    r"([a-z*][a-z0-9_\-.*]*)=(\([^)]*\))"
+    r'((?:;[a-z*][a-z0-9_\-.*]*=(?:[0-9]{1,15}|"[ !#-\[\]-~]*"))*)'
+).fullmatch
+_PLAIN_PARAMETERS: Final = re.compile(
+    r';([a-z*][a-z0-9_\-.*]*)=(?:([0-9]{1,15})|"([ !#-\[\]-~]*)")'
+).findall
+
 _LF: Final = 0x0A
 _CR: Final = 0x0D
 
@@ -160,7 +170,19 @@ def read_member(text: Text) -> Member:
 
 
 def _read_inputs(header_lines: Sequence[bytes]) -> dict[str, Member]:
-    reader = Reader(_joined(header_lines), unique_parameters=True)
+    text = _joined(header_lines)
+    sole = _SOLE_INPUT(text)
+    if sole is not None:
+        label, components_text, parameters_text = sole.groups()
+        components = _component_lists.get(components_text)
+        plain = _PLAIN_PARAMETERS(parameters_text)
+        parameters: dict[str, BareItem] = {
+            name: int(number) if number else string for name, number, string in plain
+        }
+        if components is not None and len(parameters) == len(plain):
+            member = text[len(label) + 1 :]
+            return {label: Member(components, components_text, parameters, member)}
+    reader = Reader(text, unique_parameters=True)
     members: dict[str, Member] = {}
     more = not reader.at_end()
     while more:
