@@ -84,7 +84,11 @@ async def inner_steps(lane: Lane, platform: Platform, method: str, count: int) -
     received = _received(platform, method, count)
     seconds: dict[str, float] = {}
     seconds["path, signature headers, coverage, times"], examined = _timed(
-        lambda one: (transport.route(one.request), authenticator.examine(one)), received
+        lambda one: (
+            transport.rule(one.request, transport.route(one.request)),
+            authenticator.examine(one, writes=method != "GET"),
+        ),
+        received,
     )
 
     def check_octets(one: Received) -> None:
@@ -104,8 +108,8 @@ async def inner_steps(lane: Lane, platform: Platform, method: str, count: int) -
     policy = examined[0][1].policy
 
     def name_operation(index: int) -> Operation:
-        request, (route, _) = received[index].request, examined[index]
-        operation = transport.operation(request, route, caller.version)
+        request, (rule, _) = received[index].request, examined[index]
+        operation = transport.operation(request, rule, caller.version)
         permit(policy, operation)
         return operation
 

@@ -9,13 +9,15 @@ has not passed all of them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import logging
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from connector.authentication.permission import permit
 from connector.errors import Refusal
 from connector.steps import Answer
 from connector.telemetry.journal import Journal
 from connector.transports.media import check_media
+from connector.transports.rest import unknown_operation
 from connector.upstream.errors import UpstreamError, UpstreamUnreachable
 from connector.upstream.headers import answer_headers
 
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
     from connector.transports.rest import RestTransport
     from connector.upstream.client import UpstreamClient
     from connector.upstream.forwarding import Forwarding
+
+
+_logger: Final = logging.getLogger(__name__)
 
 
 class Lane(NamedTuple):
@@ -75,7 +80,7 @@ class Gateway:
             return self._refused(lane.problems, received.merchant, journal, refusal, accept)
         finally:
             self._metrics.in_flight -= 1
-        journal.close(self._log, received.merchant, answer, journal.observed)
+        self._tell(received.merchant, journal, answer, journal.observed)
         return answer
 
     async def _pipeline(self, lane: Lane, received: Received, journal: Journal) -> Answer:
@@ -87,23 +92,27 @@ class Gateway:
         if lane.transport is None:
             raise Refusal("unknown_operation", "endpoint_off", "the REST endpoint is off")
         route = lane.transport.route(request)
+        rule = lane.transport.rule(request, route)
+        writes = rule is not None and rule.kind == "write"
         try:
-            examined = lane.authenticator.examine(received)
+            examined = lane.authenticator.examine(received, writes=writes)
             check_media(request)
             caller = journal.caller = await lane.authenticator.prove(received, examined)
-            operation = lane.transport.operation(request, route, caller.version)
+            operation = lane.transport.operation(request, rule, caller.version)
             journal.operation = operation.name
             permit(examined.policy, operation)
         except Refusal as refusal:
             journal.step("verify")
             if not lane.observe:
                 raise
+            if rule is None:
+                raise unknown_operation() from refusal
             journal.decision, journal.observed = "observe", refusal
             head = lane.forwarding.unverified(received)
-            return await _forward(lane, received, head, journal, writes=request.method != "GET")
+            return await _forward(lane, received, head, journal, writes=writes)
         journal.step("verify")
         head = lane.forwarding.verified(received, caller, operation, journal.audit_id)
-        return await _forward(lane, received, head, journal, writes=operation.kind == "write")
+        return await _forward(lane, received, head, journal, writes=writes)
 
     def refuse(self, refusal: Refusal, context: WireContext) -> Answer:
         """Answer what the wire guard refused, and tell the operator of it."""
@@ -123,8 +132,17 @@ class Gateway:
     ) -> Answer:
         journal.decision = "reject"
         answer = problems.render(refusal, accept, journal.audit_id)
-        journal.close(self._log, merchant, answer, refusal)
+        self._tell(merchant, journal, answer, refusal)
         return answer
+
+    def _tell(
+        self, merchant: str, journal: Journal, answer: Answer, refusal: Refusal | None
+    ) -> None:
+        """Tell the operator; whatever goes wrong with that must not cost the answer."""
+        try:
+            journal.close(self._log, merchant, answer, refusal)
+        except Exception:
+            _logger.exception("a decision could not be told")
 
 
 def _accept(lines: Iterable[tuple[bytes, bytes]]) -> bytes:
@@ -147,6 +165,11 @@ async def _forward(
         # Sent, and no whole answer: a write may have happened, a read has not changed anything.
         code = "outcome_unknown" if writes else "upstream_timeout"
         raise Refusal(code, "no_whole_answer", error.explanation) from error
+    except Exception as error:
+        # Ours, and nobody knows how far the request came.
+        _logger.exception("a request could not be forwarded")
+        code = "outcome_unknown" if writes else "overloaded"
+        raise Refusal(code, "internal_error", "an unexpected error; see the log") from error
     finally:
         journal.step("forward")
     headers = answer_headers(answer.headers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from canonical import CanonicalError
 from canonical.digest import checked_algorithms
@@ -10,6 +10,10 @@ from connector.errors import Refusal
 
 if TYPE_CHECKING:
     from canonical import Request
+
+
+# Digests of every registered algorithm together are shorter.
+_MAX_OCTETS: Final = 1024
 
 
 def check_body(request: Request) -> None:
@@ -23,6 +27,8 @@ def check_body(request: Request) -> None:
         if request.body:
             raise Refusal("digest_mismatch", "digest_missing", "a body without Content-Digest")
         return
+    if sum(map(len, values)) > _MAX_OCTETS:
+        raise Refusal("digest_mismatch", "digest_too_long", "Content-Digest is too long")
     try:
         algorithms = checked_algorithms(values, request.body)
     except CanonicalError as error:

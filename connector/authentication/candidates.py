@@ -18,6 +18,13 @@ MAX_CANDIDATES: Final = 4
 """Signatures judged per request (ucp-rules section 3.1)."""
 
 _MAX_KEYID: Final = 256
+_MAX_LABEL: Final = 64
+# What four signatures need, several times over. Parsing is linear, but a stranger's header lines
+# may be long, and nobody is known yet.
+_FEW_OCTETS: Final = 768
+_MAX_OCTETS: Final = 4096
+_MAX_MEMBERS: Final = 16
+_MAX_STRINGS: Final = 256
 # Raw r||s of P-256 and Ed25519's R||S, and raw r||s of P-384 (RFC 9421 section 3.3).
 _LENGTHS: Final = frozenset({64, 96})
 
@@ -77,6 +84,7 @@ def read_signatures(request: Request) -> list[Signature]:
     if not has_input or not has_value:
         present = "Signature-Input" if has_input else "Signature"
         raise Refusal("signature_invalid", "one_header", f"{present} stands alone")
+    _check_size(index[b"signature-input"], index[b"signature"])
     try:
         signatures = parse_signatures(request)
     except CanonicalError as error:
@@ -92,6 +100,20 @@ def read_signatures(request: Request) -> list[Signature]:
             f"{len(signatures)} signatures, at most {MAX_CANDIDATES} are judged",
         )
     return signatures
+
+
+def _check_size(inputs: list[bytes], values: list[bytes]) -> None:
+    """Refuse signature headers that would take long to read, before they are."""
+    if len(inputs) == len(values) == 1 and len(inputs[0]) + len(values[0]) <= _FEW_OCTETS:
+        return
+    if (
+        sum(map(len, inputs)) > _MAX_OCTETS
+        or sum(map(len, values)) > _MAX_OCTETS
+        or sum(line.count(b"=(") for line in inputs) > _MAX_MEMBERS
+        or sum(line.count(b'"') for line in inputs) > 2 * _MAX_STRINGS
+        or sum(line.count(b"=:") for line in values) > _MAX_MEMBERS
+    ):
+        raise Refusal("signature_invalid", "too_many", "the signature headers are too large")
 
 
 def judge_head(
@@ -111,6 +133,8 @@ def judge_head(
     keyid = parameters.get("keyid")
     if type(keyid) is not str or not 0 < len(keyid) <= _MAX_KEYID:
         return fault("keyid", "signature_invalid", "keyid_missing", "no usable keyid parameter")
+    if len(signature.label) > _MAX_LABEL:
+        return fault("keyid", "signature_invalid", "label_too_long", "the label is too long")
     missing = coverage.fault(signature, presence, policy.coverage)
     if missing is not None:
         return fault("coverage", "signature_invalid", "coverage_insufficient", missing)

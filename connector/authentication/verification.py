@@ -6,7 +6,7 @@ the body, finds the key and verifies. Only a request whose signature verified le
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from canonical import (
     AlgorithmUnsupported,
@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from connector.authentication.policy import Policy
     from connector.egress.urls import ProfileUrl
     from connector.steps import Received
+
+
+_MAX_AGENT: Final = 4096
+"""Octets of UCP-Agent: a profile URL of 2048, and what else a platform says of itself."""
 
 
 class Registered(NamedTuple):
@@ -126,16 +130,18 @@ class Authenticator:
         self._revoked = revoked
         self._coverage = Coverage()
 
-    def examine(self, received: Received) -> Examined:
-        """Judge every candidate by what the head says; raises the furthest one's refusal."""
+    def examine(self, received: Received, *, writes: bool) -> Examined:
+        """Judge every candidate by what the head says; raises the furthest one's refusal.
+
+        ``writes`` says that method and path are those of a write, whose key is claimed.
+        """
         request = received.request
         signatures = read_signatures(request)
         agent = self._agent(request)
         registered = None if isinstance(agent, Refusal) else self._registered.get(agent.url)
         policy = self._discovered if registered is None else registered.policy
         presence = Presence.of(request)
-        keyed = presence.idempotency_key and request.method != "GET"
-        horizon = self._keyed_horizon if keyed else None
+        horizon = self._keyed_horizon if writes and presence.idempotency_key else None
         faults: list[Fault] = []
         left: list[Signature] = []
         for signature in signatures:
@@ -159,6 +165,8 @@ class Authenticator:
         lines = request.headers.index.get(b"ucp-agent")
         if lines is None:
             return Refusal("invalid_profile_url", "agent_missing", "there is no UCP-Agent")
+        if sum(map(len, lines)) > _MAX_AGENT:
+            return Refusal("invalid_profile_url", "agent_too_long", "UCP-Agent is too long")
         try:
             return self._agent_url(lines[0] if len(lines) == 1 else b", ".join(lines))
         except Refusal as refusal:

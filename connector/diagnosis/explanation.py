@@ -73,6 +73,7 @@ class Explanation(NamedTuple):
 _STEP_OF: Final = {
     "other_tag": "tag",
     "keyid_missing": "keyid",
+    "label_too_long": "keyid",
     "coverage_insufficient": "coverage",
     "signature_encoding": "signature length",
     "time_malformed": "times",
@@ -131,7 +132,7 @@ async def explain(request: WireRequest, judge: Judge) -> Explanation:
         _note(
             checks,
             "operation and permission",
-            lambda: judge.admit(received, route, caller, examined.policy),
+            lambda: judge.admit(received, caller, examined.policy),
         )
     return Explanation(decision, head_lines(request), tuple(checks), tuple(candidates))
 
@@ -153,7 +154,7 @@ async def _candidate(
     """Judge one signature as if it were the only one; the proof where it verifies."""
     proof, refusal = None, None
     try:
-        examined = judge.authenticator.examine(_alone(signature, received))
+        examined = judge.examine(_alone(signature, received))
         caller = await judge.authenticator.prove(received, examined)
         proof = caller, examined
     except Refusal as raised:

@@ -28,10 +28,12 @@ if TYPE_CHECKING:
 
     from canonical import KeySet
     from connector.authentication.policy import Policy
+    from connector.authentication.verification import Examined
     from connector.diagnosis.vectors import WireRequest
     from connector.egress.fetch import Fetch
     from connector.settings.schema import Settings
     from connector.steps import Caller, Operation, RawHeaders, Route
+    from connector.transports.rest import OperationRule
 
 _PEER: Final = "192.0.2.1"  # RFC 5737: an address for documentation
 _PROFILES: Final = 64
@@ -121,23 +123,39 @@ class Judge:
         """Decide the request as the gateway would."""
         try:
             received = self.receive(request)
-            route = self.route(received)
-            examined = self.authenticator.examine(received)
+            self.route(received)
+            examined = self.examine(received)
             check_media(received.request)
             caller = await self.authenticator.prove(received, examined)
-            self.admit(received, route, caller, examined.policy)
+            self.admit(received, caller, examined.policy)
         except Refusal as refusal:
             return Refused(refusal.code.name, refusal.reason, refusal.explanation)
         base = caller.signature_base.decode("ascii")
         return Accept(caller.identity, caller.keyid, caller.label, base)
 
-    def admit(self, received: Received, route: Route, caller: Caller, policy: Policy) -> Operation:
+    def examine(self, received: Received) -> Examined:
+        """Judge the candidates by what the head says; raises Refusal."""
+        rule = self._rule(received)
+        writes = rule is not None and rule.kind == "write"
+        return self.authenticator.examine(received, writes=writes)
+
+    def admit(self, received: Received, caller: Caller, policy: Policy) -> Operation:
         """Name the operation and hold it against what the caller may do; raises Refusal."""
         if self._transport is None:
             raise Refusal("unknown_operation", "endpoint_off", "the REST endpoint is off")
-        operation = self._transport.operation(received.request, route, caller.version)
+        rule = self._rule(received)
+        operation = self._transport.operation(received.request, rule, caller.version)
         permit(policy, operation)
         return operation
+
+    def _rule(self, received: Received) -> OperationRule | None:
+        """Return the row that the request names; None where its path is of another shape."""
+        if self._transport is None:
+            return None
+        try:
+            return self._transport.rule(received.request, self._transport.route(received.request))
+        except Refusal:
+            return None
 
 
 def framed(request: WireRequest) -> RawHeaders:

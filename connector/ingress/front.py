@@ -6,6 +6,7 @@ import contextlib
 import logging
 import math
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from canonical import Headers
@@ -18,6 +19,8 @@ from connector.ingress.limits import (
     AWAITED_SHARE,
     AWAITED_SHARE_OF_ONE,
     CONNECTIONS_PER_SLOT,
+    CONNECTIONS_SHARE_OF_ONE,
+    LEAST_CONNECTIONS_OF_ONE,
     WireLimits,
 )
 from connector.ingress.peers import PeerLimiter
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from connector.ingress.context import Handler, WireContext
+    from connector.ingress.sweep import Expiring
     from connector.steps import RawHeaders
 
 _logger: Final = logging.getLogger(__name__)
@@ -85,6 +89,10 @@ class Ingress:
         self.max_connections = limits.in_flight * CONNECTIONS_PER_SLOT
         self.in_flight = 0
         """Requests whose body is being received or which are being handled."""
+        self._of_one = max(
+            LEAST_CONNECTIONS_OF_ONE, int(self.max_connections * CONNECTIONS_SHARE_OF_ONE)
+        )
+        self._open: Counter[str | int] = Counter()
         self.turned_away = 0
         """Connections cut at once because there were too many."""
         self._waiting: dict[str | int, int] = {}
@@ -93,6 +101,28 @@ class Ingress:
         self._max_awaited_of_one = math.ceil(limits.in_flight * AWAITED_SHARE_OF_ONE)
         self._authorities = AuthorityTable(authorities, source=authority_from)
         self._peers = PeerLimiter(per_peer.interval, per_peer.burst)
+
+    def connect(self, connection: Expiring, peer: Client) -> bool:
+        """Take a connection in and watch its deadline; False where it is one too many.
+
+        No peer may have more than its share of all of them, but for a trusted proxy, which stands
+        for many.
+        """
+        if len(self.sweep) >= self.max_connections or (
+            self._open[peer.key] >= self._of_one and not peer.trusted
+        ):
+            self.turned_away += 1
+            return False
+        self._open[peer.key] += 1
+        self.sweep.add(connection)
+        return True
+
+    def disconnect(self, connection: Expiring, peer: Client) -> None:
+        """Let a connection go; one that was turned away changes nothing."""
+        if self.sweep.discard(connection):
+            self._open[peer.key] -= 1
+            if not self._open[peer.key]:
+                del self._open[peer.key]
 
     def admit(self, head: Head, peer: Client) -> Admitted:
         """Take a slot in flight for a checked head; raises Refusal, without one.

@@ -7,6 +7,12 @@ from typing import Final, NamedTuple
 CONNECTIONS_PER_SLOT: Final = 8
 """Open connections allowed for each request that may be in flight; most of them are idle."""
 
+CONNECTIONS_SHARE_OF_ONE: Final = 0.125
+"""The part of them that one client may have, unless it is a trusted proxy."""
+
+LEAST_CONNECTIONS_OF_ONE: Final = 32
+"""What it may have however few requests may be in flight."""
+
 AWAITED_SHARE: Final = 0.75
 """The part of the slots in flight that requests may hold whose body is still on the way."""
 

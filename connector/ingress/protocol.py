@@ -94,22 +94,20 @@ class IngressProtocol(HttpToolsProtocol):
         self.transport = transport
         self.flow = FlowControl(transport)
         self.connections.add(self)
-        if len(front.sweep) >= front.max_connections:
-            front.turned_away += 1
+        address = get_remote_addr(transport)
+        self._peer = front.clients.peer(address[0] if address else None)
+        if not front.connect(self, self._peer):
             self._phase = _DEAF
             transport.abort()
             return
-        address = get_remote_addr(transport)
-        self._peer = front.clients.peer(address[0] if address else None)
         self._tls = is_ssl(transport)
         self.deadline = self.loop.time() + front.limits.header_timeout
-        front.sweep.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - all ends are alike
         """Let go of everything but a running handler: what was begun is finished."""
         self._gone = True
         self.connections.discard(self)
-        self._front.sweep.discard(self)
+        self._front.disconnect(self, self._peer)
         if self._phase != _BUSY:
             self._release()
             self._phase = _DEAF
@@ -268,9 +266,11 @@ class IngressProtocol(HttpToolsProtocol):
         self._head = None
         self._timed = False
         self.deadline = self.loop.time() + self._front.limits.idle_timeout
-        self.flow.resume_reading()
         if self._reader.waiting:
             self._read()
+        # Not before what waits is served: a client that sends ahead must not fill our memory.
+        if self._phase < _BUSY:
+            self.flow.resume_reading()
 
     def _write(self, answer: Answer, body: bytes, head: Head) -> None:
         """Write an answer whose body is whole: one write."""

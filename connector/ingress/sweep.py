@@ -41,12 +41,15 @@ class Sweep:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(self._interval, self._tick, loop)
 
-    def discard(self, connection: Expiring) -> None:
-        """Watch it no longer."""
-        self._connections.discard(connection)
+    def discard(self, connection: Expiring) -> bool:
+        """Watch it no longer; whether it was watched."""
+        if connection not in self._connections:
+            return False
+        self._connections.remove(connection)
         if not self._connections and self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        return True
 
     def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = loop.call_later(self._interval, self._tick, loop)

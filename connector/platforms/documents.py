@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 MAX_DEPTH: Final = 32
 MAX_KEYS: Final = 100
+MAX_VERSION: Final = 32
+"""Characters in a version: it is kept for as long as its profile is."""
 # What a key is found, judged and loaded by; a stranger's other members are not kept in memory.
 _MEMBERS: Final = ("kty", "crv", "x", "y", "kid", "use", "alg")
 # Octets, estimated generously: a profile, and an entry with the key that it may become.
@@ -55,6 +57,8 @@ def read_profile(
     version = ucp.get("version") if isinstance(ucp, dict) else None
     if not isinstance(version, str):
         raise _malformed("version_missing", "the profile has no ucp.version")
+    if not 0 < len(version) <= MAX_VERSION:
+        raise _malformed("version_malformed", f"ucp.version is not 1 to {MAX_VERSION} characters")
     places = (profile, ucp) if nested_keys and isinstance(ucp, dict) else (profile,)
     entries: Any = next(
         (place[name] for place in places for name in ("keys", "signing_keys") if name in place), []

@@ -80,6 +80,11 @@ def read_document(body: bytes) -> dict[str, Any]:
         raise ValueError(f"not JSON: {error}") from error
     if not isinstance(document, dict):
         raise ValueError("not a JSON object")  # noqa: TRY004 - one kind of error for one cause
+    for name in ("keys", "signing_keys"):
+        entries = document.get(name)
+        for entry in entries if isinstance(entries, list) else ():
+            if isinstance(entry, dict) and "d" in entry:
+                raise ValueError("it holds a private key, which must not be published")
     return document
 
 

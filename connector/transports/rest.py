@@ -98,14 +98,19 @@ class RestTransport:
             )
         return Route("rest", below)
 
-    def operation(self, request: Request, route: Route, version: str) -> Operation:
-        """Name the operation of a verified request and read its Idempotency-Key."""
+    def rule(self, request: Request, route: Route) -> OperationRule | None:
+        """Return the row that a method and path name, verified or not; None where there is none."""
         rules = self._table.get(request.method)
-        rule = None if rules is None else rules.find(route.path)
+        return None if rules is None else rules.find(route.path)
+
+    def operation(self, request: Request, rule: OperationRule | None, version: str) -> Operation:
+        """Name the operation of a verified request and read its Idempotency-Key.
+
+        ``rule`` is the row that the request names; raises Refusal where it is none, or none of
+        the caller's ``version``.
+        """
         if rule is None:
-            raise Refusal(
-                "unknown_operation", "unknown_operation", "no operation has this method and path"
-            )
+            raise unknown_operation()
         if version in _CHECKOUT_ONLY and not rule.name.endswith("_checkout"):
             raise Refusal(
                 "unknown_operation",
@@ -114,6 +119,13 @@ class RestTransport:
             )
         key = _idempotency_key(request) if rule.kind == "write" else None
         return Operation(rule.name, rule.kind, key)
+
+
+def unknown_operation() -> Refusal:
+    """Return the refusal of a method and path that name no operation."""
+    return Refusal(
+        "unknown_operation", "unknown_operation", "no operation has this method and path"
+    )
 
 
 class _Rules:

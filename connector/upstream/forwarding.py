@@ -14,6 +14,7 @@ from connector.upstream.headers import (
 )
 
 if TYPE_CHECKING:
+    from canonical import Request
     from connector.steps import Caller, Operation, Received
 
 _MEMO_LIMIT: Final = 4096
@@ -43,7 +44,7 @@ class Forwarding:
             request.target,
             request.headers,
             len(request.body),
-            host=self._host,
+            host=self._host_of(request),
             verified=self._verified_block(caller, operation.name),
             forwarded=self._forwarded(
                 received.peer, request.authority or request.headers.index[b"host"][0]
@@ -57,8 +58,22 @@ class Forwarding:
         """Return the head of a request that nobody verified (``insecure_observe``)."""
         request = received.request
         return observed_head(
-            request.method, request.target, request.headers, len(request.body), host=self._host
+            request.method,
+            request.target,
+            request.headers,
+            len(request.body),
+            host=self._host_of(request),
         )
+
+    def _host_of(self, request: Request) -> bytes | None:
+        """Return what stands for the received Host.
+
+        Where the authority came from X-Forwarded-Host, nobody looked at Host: the merchant is told
+        what was verified.
+        """
+        if self._host is not None or request.authority is None:
+            return self._host
+        return request.authority.encode("ascii")
 
     def _verified_block(self, caller: Caller, operation: str) -> bytes:
         # All of a caller but the signature base, which is another one for each request.

@@ -40,7 +40,10 @@ STRANGER = KEY | {
 def prove(request: Request, judge: Authenticator | None = None) -> Caller:
     judge = judge or authenticator()
     arrived = received(request)
-    return asyncio.run(judge.prove(arrived, judge.examine(arrived)))
+    examined = judge.examine(
+        arrived, writes=request.method != "GET" and "catalog" not in request.target
+    )
+    return asyncio.run(judge.prove(arrived, examined))
 
 
 def refusal(request: Request, judge: Authenticator | None = None) -> tuple[str, str]:
@@ -151,6 +154,35 @@ def test_der_is_refused_before_a_key_is_looked_for() -> None:
     request = altered(request, headers=[*request.headers, (b"Signature", der)])
     judge = authenticator(Profiles(public_keys(KEY), at_hand=False))
     assert refusal(request, judge) == ("signature_invalid", "signature_encoding")
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        ",".join(f"a{number}=()" for number in range(17)),
+        'a=("' + '" "'.join(map(str, range(300))) + '")',
+        "a=(" + " " * 4100 + ")",
+    ],
+    ids=["members", "components", "octets"],
+)
+def test_signature_headers_that_take_long_to_read_are_refused_unread(extra: str) -> None:
+    request = signed()
+    lines = [*request.headers, (b"Signature-Input", extra.encode())]
+    assert refusal(altered(request, headers=lines)) == ("signature_invalid", "too_many")
+
+
+def test_a_label_has_its_bound() -> None:
+    assert prove(signed(label="a" * 64)).label == "a" * 64
+    assert refusal(signed(label="a" * 65)) == ("signature_invalid", "label_too_long")
+
+
+def test_an_agent_and_a_digest_have_their_bounds() -> None:
+    agent = f'profile="{URL}";x="{"y" * 4096}"'
+    lines = [(n, agent.encode() if n == b"UCP-Agent" else v) for n, v in signed().headers]
+    assert refusal(altered(signed(), headers=lines)) == ("invalid_profile_url", "agent_too_long")
+    request = signed("POST", "/carts", body=BODY)
+    lines = [(n, b"x" * 1025 if n == b"Content-Digest" else v) for n, v in request.headers]
+    assert refusal(altered(request, headers=lines)) == ("digest_mismatch", "digest_too_long")
 
 
 # Coverage
@@ -279,6 +311,8 @@ def test_a_keyed_write_may_not_be_older_than_its_claim_is_kept() -> None:
     assert refusal(request) == ("signature_invalid", "stale")
     assert prove(signed("POST", "/carts", body=BODY, created=stale + 1)).identity == URL
     assert prove(signed(created=stale)).identity == URL
+    search = signed("POST", "/catalog/search", body=BODY, created=stale)
+    assert prove(search).identity == URL
 
 
 # The body

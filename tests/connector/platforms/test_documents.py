@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from canonical import AlgorithmUnsupported, KeyNotFound
 from connector.egress.urls import normalise
 from connector.errors import Refusal
-from connector.platforms.documents import MAX_DEPTH, MAX_KEYS, Profile, read_profile
+from connector.platforms.documents import (
+    MAX_DEPTH,
+    MAX_KEYS,
+    MAX_VERSION,
+    Profile,
+    read_profile,
+)
 from connector.platforms.freshness import Life
 from tests.connector.platforms.profiles import fetched, jwk, profile_json
 
@@ -138,6 +144,15 @@ def test_a_key_that_says_what_it_is_for_is_usable(member: dict[str, Any]) -> Non
 )
 def test_anything_else_is_malformed(body: bytes | dict[str, Any], expected: str) -> None:
     assert reason(body) == expected
+
+
+@pytest.mark.parametrize("version", ["", "v" * (MAX_VERSION + 1), "\U0001f600" * 60_000])
+def test_a_version_that_no_protocol_has_is_refused_and_not_kept(version: str) -> None:
+    assert reason({"ucp": {"version": version}}) == "version_malformed"
+
+
+def test_the_longest_version_is_taken() -> None:
+    assert read({"ucp": {"version": "v" * MAX_VERSION}}).version == "v" * MAX_VERSION
 
 
 def nested(levels: int) -> bytes:

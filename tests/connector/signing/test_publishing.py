@@ -90,6 +90,12 @@ def test_what_is_no_profile_never_replaces_one(body: bytes) -> None:
     assert answer.body == BODY
 
 
+@pytest.mark.parametrize("name", ["keys", "signing_keys"])
+def test_a_private_key_is_never_published(name: str) -> None:
+    with pytest.raises(ValueError, match="private key"):
+        published().put(PROFILE_PATH, f'{{"{name}": [{{"kty": "EC", "d": "x"}}]}}'.encode())
+
+
 def test_endpoints_that_lead_around_the_connector_are_found_in_either_form() -> None:
     inside, outside = "https://shop.example.com/ucp/v1", "https://api.internal.example/ucp"
     document = {

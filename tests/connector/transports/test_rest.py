@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from canonical import Request
 from connector.errors import Refusal
 from connector.transports.rest import OPERATIONS, OperationRule, RestTransport
+
+if TYPE_CHECKING:
+    from connector.steps import Operation
 
 KEY = "550e8400-e29b-41d4-a716-446655440000"
 VERSION = "2026-08-25"
@@ -16,14 +21,19 @@ def request(method: str, target: str, *headers: tuple[str, str]) -> Request:
     return Request(method=method, target=target, scheme="https", headers=list(headers))
 
 
+def operation(transport: RestTransport, message: Request, version: str = VERSION) -> Operation:
+    rule = transport.rule(message, transport.route(message))
+    return transport.operation(message, rule, version)
+
+
 def operation_name(transport: RestTransport, method: str, target: str) -> str:
     message = request(method, target, ("Idempotency-Key", KEY))
-    return transport.operation(message, transport.route(message), VERSION).name
+    return operation(transport, message, VERSION).name
 
 
 def code_of(transport: RestTransport, message: Request, version: str = VERSION) -> str:
     with pytest.raises(Refusal) as caught:
-        transport.operation(message, transport.route(message), version)
+        operation(transport, message, version)
     return caught.value.code.name
 
 
@@ -120,7 +130,7 @@ def test_the_january_versions_have_the_checkout_operations_only(version: str) ->
     transport = RestTransport("")
     assert code_of(transport, request("GET", "/carts/1"), version) == "unknown_operation"
     message = request("GET", "/checkout-sessions/1")
-    assert transport.operation(message, transport.route(message), version).kind == "read"
+    assert operation(transport, message, version).kind == "read"
 
 
 def test_a_write_without_a_key_says_that_it_is_missing() -> None:
@@ -146,15 +156,15 @@ def test_two_key_lines_are_invalid_even_where_each_is_well_formed() -> None:
 def test_a_well_formed_key_is_the_operations_key(key: str) -> None:
     transport = RestTransport("")
     message = request("POST", "/carts", ("Idempotency-Key", key))
-    assert transport.operation(message, transport.route(message), VERSION).key == key
+    assert operation(transport, message, VERSION).key == key
 
 
 @pytest.mark.parametrize("target", ["/catalog/search", "/catalog/lookup", "/catalog/product"])
 def test_a_read_by_post_asks_for_no_key_and_has_none(target: str) -> None:
     transport = RestTransport("")
     message = request("POST", target, ("Idempotency-Key", "short"))
-    operation = transport.operation(message, transport.route(message), VERSION)
-    assert (operation.kind, operation.key) == ("read", None)
+    found = operation(transport, message, VERSION)
+    assert (found.kind, found.key) == ("read", None)
 
 
 def test_a_configured_operation_is_served() -> None:
