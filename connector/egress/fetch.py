@@ -26,6 +26,8 @@ LEAST_DELAY: Final = 0.05
 _MAX_HEADER_BYTES: Final = 32 * 1024
 _MAX_HEADERS: Final = 100
 _USER_AGENT: Final = b"ucp-connector"
+# h11 quotes what it could not read, and that is the stranger's to fill.
+_SHOWN: Final = 200
 
 
 class FetchedDocument(NamedTuple):
@@ -167,7 +169,7 @@ class Fetcher:
             httpcore.ProtocolError,
             OSError,  # ssl.SSLError is one
         ) as error:
-            raise _unreachable("connection", f"{url.host}: {error!r}") from error
+            raise _unreachable("connection", f"{url.host}: {_shown(error)}") from error
         finally:
             await connection.aclose()
             await network.aclose()
@@ -195,6 +197,10 @@ class Fetcher:
 def _field(headers: Sequence[tuple[bytes, bytes]], name: bytes) -> str:
     # RFC 9110 section 5.3: lines of one name are one list.
     return ", ".join(value.decode("latin-1") for field, value in headers if field.lower() == name)
+
+
+def _shown(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error)[:_SHOWN]}"
 
 
 def _invalid(reason: str, explanation: str) -> Refusal:

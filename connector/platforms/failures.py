@@ -14,6 +14,8 @@ FIRST_DELAY: Final = 5.0
 """Seconds after a first failure."""
 LAST_DELAY: Final = 60.0
 """Most seconds, reached by doubling."""
+MAX_EXPLANATION: Final = 512
+"""Characters of an explanation that are kept, whoever wrote it."""
 
 
 class Failure(NamedTuple):
@@ -49,7 +51,11 @@ class Failures:
         if last is not None and now < last.until + LAST_DELAY:
             delay = min(2 * last.delay, LAST_DELAY)
         failure = Failure(
-            refusal.code.name, refusal.reason, refusal.explanation, delay, now + delay
+            refusal.code.name,
+            refusal.reason,
+            refusal.explanation[:MAX_EXPLANATION],
+            delay,
+            now + delay,
         )
         self._by_url.put(url, failure)
         return failure

@@ -221,6 +221,26 @@ def test_a_reset_is_unreachable() -> None:
     assert refused(fetch_from(reset)) == ("profile_unreachable", "connection")
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"X" + b"\x00" * 90_000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"\x00" * 90_000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"z" * 60_000 + b"\r\n",
+    ],
+)
+def test_the_explanation_of_a_failure_does_not_grow_with_the_answer(answer: bytes) -> None:
+    async def scenario() -> str:
+        with pytest.raises(Refusal) as caught:
+            await fetch_from(answering(answer), max_document=256 * 1024)
+        assert caught.value.reason == "connection"
+        return caught.value.explanation
+
+    explanation = asyncio.run(scenario())
+    assert "RemoteProtocolError" in explanation
+    assert len(explanation) < 300
+
+
 def test_a_refused_connection_is_unreachable() -> None:
     async def scenario() -> None:
         async with serving(answering()) as server:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from connector.errors import Refusal
-from connector.platforms.failures import Failures
+from connector.platforms.failures import MAX_EXPLANATION, Failures
 
 UNREACHABLE = Refusal("profile_unreachable", "timeout", "no answer")
 
@@ -57,6 +57,11 @@ def test_a_pending_one_says_when_to_come_back() -> None:
     with pytest.raises(Refusal) as caught:
         Failures(10).record("u", pending, 100).refuse(101.5)
     assert caught.value.retry_after == 4
+
+
+def test_what_is_kept_of_an_explanation_is_bounded() -> None:
+    long = Refusal("profile_unreachable", "connection", "x" * 450_000)
+    assert Failures(10).record("u", long, 0).explanation == "x" * MAX_EXPLANATION
 
 
 def test_their_number_is_bounded() -> None:
