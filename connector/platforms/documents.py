@@ -19,6 +19,7 @@ MAX_VERSION: Final = 32
 """Characters in a version: it is kept for as long as its profile is."""
 # What a key is found, judged and loaded by; a stranger's other members are not kept in memory.
 _MEMBERS: Final = ("kty", "crv", "x", "y", "kid", "use", "alg")
+_NAMING: Final = ("kid", "use")
 # Octets, estimated generously: a profile, and an entry with the key that it may become.
 _PROFILE_WEIGHT: Final = 2048
 _KEY_WEIGHT: Final = 4096
@@ -120,10 +121,10 @@ def _check_depth(value: Any) -> None:
 
 def _kept(entry: dict[str, Any]) -> dict[str, Any]:
     """Keep what a key is loaded from; a member that is no text stays as one that is none."""
-    if "d" in entry:
-        # A private key that everybody can read vouches for nobody: an unusable entry.
-        return {"kid": _text(entry.get("kid"))}
-    kept: dict[str, Any] = {name: _text(entry[name]) for name in _MEMBERS if name in entry}
+    # A private key that everybody can read vouches for nobody: an unusable entry, unless what it
+    # is for leaves it out anyway (ucp-rules, section 3.4).
+    names = _NAMING if "d" in entry else _MEMBERS
+    kept: dict[str, Any] = {name: _text(entry[name]) for name in names if name in entry}
     if "key_ops" in entry:
         operations = entry["key_ops"]
         verifies = isinstance(operations, list) and "verify" in operations

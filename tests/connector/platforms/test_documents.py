@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canonical import AlgorithmUnsupported, KeyNotFound
+from canonical import AlgorithmUnsupported, DuplicateKey, KeyNotFound
 from connector.egress.urls import normalise
 from connector.errors import Refusal
 from connector.platforms.documents import (
@@ -88,6 +88,22 @@ def test_one_bad_entry_voids_nothing() -> None:
 def test_a_published_private_key_is_an_unusable_entry() -> None:
     with pytest.raises(AlgorithmUnsupported):
         read({"ucp": UCP, "keys": [jwk("leaked", d="AQAB")]}).keys.get("leaked")
+
+
+@pytest.mark.parametrize("member", [{"use": "enc"}, {"key_ops": ["sign"]}, {"key_ops": 5}])
+def test_a_private_key_that_is_not_for_verifying_spoils_no_key_of_its_kid(
+    member: dict[str, Any],
+) -> None:
+    good = jwk("a")
+    leaked = jwk("a", d="AQAB", **member)
+    assert read({"ucp": UCP, "keys": [leaked, good]}).keys.get("a").public_jwk()["x"] == good["x"]
+
+
+@pytest.mark.parametrize("member", [{}, {"use": "sig"}, {"key_ops": ["sign", "verify"]}])
+def test_a_private_key_for_verifying_is_unusable_and_so_is_its_kid(member: dict[str, Any]) -> None:
+    keys = read({"ucp": UCP, "keys": [jwk("a", d="AQAB", **member), jwk("a")]}).keys
+    with pytest.raises(DuplicateKey):
+        keys.get("a")
 
 
 @pytest.mark.parametrize(
