@@ -21,6 +21,9 @@ Resolve = Callable[[str, int], Awaitable[list[Address]]]
 """(host, port) to every address of that name; raises ``UnresolvableError`` or ``Refusal``."""
 Lookup = Callable[[str, int], list[Address]]
 
+OUR_FAULTS: Final = frozenset({"resolver_busy", "resolver_failed"})
+"""Reasons of refusals that say something of our resolver and nothing of the name."""
+
 # What getaddrinfo(3) says when the name, rather than our resolver, is at fault.
 _NO_SUCH_NAME: Final = frozenset({socket.EAI_NONAME, socket.EAI_NODATA, socket.EAI_FAIL})
 

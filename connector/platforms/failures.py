@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from connector.egress.resolving import OUR_FAULTS
 from connector.errors import Refusal
 from connector.platforms.recent import Recent
 
@@ -14,6 +15,8 @@ FIRST_DELAY: Final = 5.0
 """Seconds after a first failure."""
 LAST_DELAY: Final = 60.0
 """Most seconds, reached by doubling."""
+PAUSE: Final = 1.0
+"""Seconds after a failure of our own, which counts for nothing."""
 MAX_EXPLANATION: Final = 512
 """Characters of an explanation that are kept, whoever wrote it."""
 
@@ -25,6 +28,7 @@ class Failure(NamedTuple):
     reason: str
     explanation: str
     delay: float
+    """Seconds that the URL's own failures have come to back off."""
     until: float
 
     def refuse(self, now: float) -> NoReturn:
@@ -45,17 +49,24 @@ class Failures:
         return len(self._by_url)
 
     def record(self, url: str, refusal: Refusal, now: float) -> Failure:
-        """Note a failure; a repeated one backs off twice as long, unless the last is long past."""
+        """Note a failure; a repeated one backs off twice as long, unless the last is long past.
+
+        One of our own resolver is none of the URL's: it is answered for a constant pause, so that
+        a flood of requests is no flood of look-ups, and leaves the back-off as it was.
+        """
         last = self._by_url.get(url)
-        delay = FIRST_DELAY
+        delay = 0.0
         if last is not None and now < last.until + LAST_DELAY:
-            delay = min(2 * last.delay, LAST_DELAY)
+            delay = last.delay
+        wait = PAUSE
+        if refusal.reason not in OUR_FAULTS:
+            delay = wait = min(max(FIRST_DELAY, 2 * delay), LAST_DELAY)
         failure = Failure(
             refusal.code.name,
             refusal.reason,
             refusal.explanation[:MAX_EXPLANATION],
             delay,
-            now + delay,
+            now + wait,
         )
         self._by_url.put(url, failure)
         return failure

@@ -52,8 +52,26 @@ def test_it_is_raised_as_what_it_was_and_anew_each_time() -> None:
     ] * 2
 
 
+@pytest.mark.parametrize("reason", ["resolver_busy", "resolver_failed"])
+def test_a_failure_of_our_resolver_is_no_back_off_of_the_url(reason: str) -> None:
+    failures = Failures(10)
+    ours = Refusal("discovery_pending", reason, "ours")
+    now = 0.0
+    for _ in range(10):
+        now = failures.record("u", ours, now).until
+    assert now == 10
+    assert failures.record("u", UNREACHABLE, now).delay == 5
+
+
+def test_a_failure_of_our_resolver_takes_back_no_back_off_either() -> None:
+    failures = Failures(10)
+    failures.record("u", UNREACHABLE, 0)
+    failures.record("u", Refusal("discovery_pending", "resolver_busy", "ours"), 5)
+    assert failures.record("u", UNREACHABLE, 6).delay == 10
+
+
 def test_a_pending_one_says_when_to_come_back() -> None:
-    pending = Refusal("discovery_pending", "resolver_failed", "ours", retry_after=5)
+    pending = Refusal("discovery_pending", "resolver_timeout", "slow", retry_after=5)
     with pytest.raises(Refusal) as caught:
         Failures(10).record("u", pending, 100).refuse(101.5)
     assert caught.value.retry_after == 4
