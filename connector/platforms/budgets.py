@@ -97,7 +97,7 @@ class Budgets:
         if wait > 0:
             # Decided before any table is touched: a flood does not even stir them.
             return wait
-        peer = None if peer is None else _counted_as(peer)
+        peer = None if peer is None else counted_as(peer)
         peer_tat = 0 if peer is None else self._peers.get(peer) or 0
         known = self._origins.get(origin) or _Origin(0, {})
         window = ORIGIN_WINDOW * 1_000_000
@@ -116,7 +116,7 @@ class Budgets:
         return 0
 
 
-def _counted_as(peer: str) -> str:
+def counted_as(peer: str) -> str:
     """Count an IPv6 address by its /64: whoever has one address there has them all."""
     try:
         address = ip_address(peer)

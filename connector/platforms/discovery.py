@@ -6,8 +6,9 @@
     verified a signature verified: the document is kept before all that never verified anything
 
 One fetch is under way for each URL at a time (a *flight*), in the lane of who is asked for; each
-lane has its own places, so a flood of strangers leaves those of known platforms free. A flight
-belongs to no request: one that goes away does not cancel it.
+lane has its own places, for fetches and for the requests that wait for them, so a flood of
+strangers leaves those of known platforms free. A flight belongs to no request: one that goes away
+does not cancel it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from connector.platforms.documents import read_profile
 from connector.platforms.failures import Failure, Failures
 from connector.platforms.freshness import FLOOR
 from connector.platforms.recent import Recent
+from connector.platforms.waiting import Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -73,6 +75,7 @@ class Discovery:
         self._flights: dict[str, _Flight] = {}
         self._free = dict(places)
         self._places = {lane: asyncio.Semaphore(number) for lane, number in places.items()}
+        self._waiting = Waiting()
         self._refreshed: Recent[str, float] = Recent(cache_entries)
 
     def lookup(self, url: str, now: float, *, registered: bool = False) -> Profile | None:
@@ -102,10 +105,10 @@ class Discovery:
         profile = self.lookup(url.url, now, registered=registered)
         if profile is not None:
             return profile
-        flight = self._flights.get(url.url)
-        if flight is None:
-            flight = self._start(url, peer, registered=registered)
-        return await self._join(flight)
+        lane = self._lane(url.url, registered=registered)
+        with self._waiting.place(lane, peer):
+            flight = self._flights.get(url.url) or self._start(url, lane, peer)
+            return await self._join(flight)
 
     async def refresh(self, url: ProfileUrl, *, peer: str, registered: bool, now: float) -> Profile:
         """Return a profile that is final for a request of arrival ``now`` whose kid it lacks.
@@ -114,9 +117,9 @@ class Discovery:
         found. Raises ``Refusal``: ``discovery_pending`` where the one refresh a minute is spent or
         a budget is, or what the fetch failed with.
         """
+        current = self._clock()
         flight = self._flights.get(url.url)
         if flight is None:
-            current = self._clock()
             profile = self._cache.get(url.url)
             if profile is not None and (
                 profile.received_at >= now or current - profile.received_at < YOUNG
@@ -127,9 +130,12 @@ class Discovery:
             if last is not None and current < last + FLOOR:
                 wait = last + FLOOR - current
                 raise _pending("refresh_spent", "the profile was fetched again not long ago", wait)
-            flight = self._start(url, peer, registered=registered)
-            self._refreshed.put(url.url, current)
-        return await self._join(flight)
+        lane = self._lane(url.url, registered=registered)
+        with self._waiting.place(lane, peer):
+            if flight is None:
+                flight = self._start(url, lane, peer)
+                self._refreshed.put(url.url, current)
+            return await self._join(flight)
 
     def verified(self, url: str) -> None:
         """Note that a signature verified with a key of this URL's document."""
@@ -147,19 +153,19 @@ class Discovery:
             return
         # Backing off or over a budget, the stale profile serves on until it may not any more.
         with contextlib.suppress(Refusal):
-            self._start(url, None, registered=registered)
+            self._start(url, self._lane(url.url, registered=registered), None)
 
-    def _start(self, url: ProfileUrl, peer: str | None, *, registered: bool) -> _Flight:
+    def _lane(self, url: str, *, registered: bool) -> Lane:
+        if registered:
+            return Lane.REGISTERED
+        return Lane.VERIFIED if self._cache.is_protected(url) else Lane.STRANGER
+
+    def _start(self, url: ProfileUrl, lane: Lane, peer: str | None) -> _Flight:
         """Start a flight, or raise why there is none."""
         now = self._clock()
         failure = self._failures.current(url.url, now)
         if failure is not None:
             failure.refuse(now)
-        lane = Lane.STRANGER
-        if registered:
-            lane = Lane.REGISTERED
-        elif self._cache.is_protected(url.url):
-            lane = Lane.VERIFIED
         # Registered platforms wait for a place: there are only as many as the configuration has.
         if self._free[lane] <= 0 and lane is not Lane.REGISTERED:
             raise _pending("lane_full", f"too many fetches under way for lane {lane.value}", 1)

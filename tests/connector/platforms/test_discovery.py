@@ -9,6 +9,7 @@ from connector.egress.urls import ProfileUrl, normalise
 from connector.errors import Refusal
 from connector.platforms.budgets import Lane
 from connector.platforms.discovery import PLACES, Discovery
+from connector.platforms.waiting import CROWDS
 from tests.connector.platforms.profiles import fetched, jwk, profile_json
 
 if TYPE_CHECKING:
@@ -60,16 +61,21 @@ class Network:
 
 
 async def resolve(
-    network: Network, discovery: Discovery, url: ProfileUrl = URL, *, registered: bool = False
+    network: Network,
+    discovery: Discovery,
+    url: ProfileUrl = URL,
+    *,
+    registered: bool = False,
+    peer: str = "peer",
 ) -> Profile:
-    return await discovery.resolve(url, peer="peer", registered=registered, now=network.now)
+    return await discovery.resolve(url, peer=peer, registered=registered, now=network.now)
 
 
 async def refresh(
-    network: Network, discovery: Discovery, *, arrived: float | None = None
+    network: Network, discovery: Discovery, *, arrived: float | None = None, peer: str = "peer"
 ) -> Profile:
     now = network.now if arrived is None else arrived
-    return await discovery.refresh(URL, peer="peer", registered=False, now=now)
+    return await discovery.refresh(URL, peer=peer, registered=False, now=now)
 
 
 async def refused(call: Awaitable[object]) -> tuple[str, str, int | None]:
@@ -109,7 +115,10 @@ def test_requests_for_one_url_share_one_fetch() -> None:
         network.publish("a")
         network.gate.clear()
         discovery = network.discovery()
-        waiting = [asyncio.create_task(resolve(network, discovery)) for _ in range(50)]
+        waiting = [
+            asyncio.create_task(resolve(network, discovery, peer=str(number)))
+            for number in range(50)
+        ]
         await settle()
         network.gate.set()
         profiles = await asyncio.gather(*waiting)
@@ -348,7 +357,10 @@ def test_requests_that_find_a_refresh_under_way_wait_for_it() -> None:
         await resolve(network, discovery)
         network.now += 10
         network.gate.clear()
-        waiting = [asyncio.create_task(refresh(network, discovery)) for _ in range(20)]
+        waiting = [
+            asyncio.create_task(refresh(network, discovery, peer=str(number)))
+            for number in range(20)
+        ]
         await settle()
         network.publish("new")
         network.gate.set()
@@ -420,7 +432,7 @@ def test_a_flood_of_strangers_stays_within_its_bounds_while_known_platforms_go_o
         discovery.verified(known.url)
         network.gate.clear()
         flood = [
-            asyncio.create_task(resolve(network, discovery, other(number)))
+            asyncio.create_task(resolve(network, discovery, other(number), peer=str(number)))
             for number in range(10_000)
         ]
         await settle()
@@ -511,6 +523,106 @@ def test_a_place_is_given_back_after_a_failure() -> None:
             assert (await refused(resolve(network, discovery, other(number))))[
                 0
             ] == "profile_unreachable"
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("registered", "peers", "most"),
+    [
+        (False, 1, CROWDS[Lane.STRANGER].by_peer),
+        (False, 1000, CROWDS[Lane.STRANGER].together),
+        (True, 1, CROWDS[Lane.REGISTERED].by_peer),
+        (True, 1000, CROWDS[Lane.REGISTERED].together),
+    ],
+)
+def test_no_more_than_a_bound_wait_for_a_fetch_and_the_rest_are_refused_at_once(
+    registered: bool,  # noqa: FBT001 - a parameter of the test
+    peers: int,
+    most: int,
+) -> None:
+    async def scenario() -> None:
+        network = Network()
+        network.publish("a")
+        network.gate.clear()
+        discovery = network.discovery()
+        crowd = [
+            asyncio.create_task(
+                resolve(network, discovery, registered=registered, peer=str(number % peers))
+            )
+            for number in range(1000)
+        ]
+        await settle()
+        refusals = [task.exception() for task in crowd if task.done()]
+        assert len(refusals) == 1000 - most
+        assert {each.reason for each in refusals if isinstance(each, Refusal)} == {
+            "too_many_waiting"
+        }
+        network.gate.set()
+        await asyncio.gather(*crowd, return_exceptions=True)
+        assert sum(task.exception() is None for task in crowd) == most
+        assert network.fetched == [URL.url]
+        assert discovery._waiting._by_peer == {}
+
+    asyncio.run(scenario())
+
+
+def test_strangers_that_wait_take_no_place_of_a_known_platforms_requests() -> None:
+    async def scenario() -> None:
+        network = Network()
+        network.publish("a")
+        discovery = network.discovery()
+        await resolve(network, discovery)
+        discovery.verified(URL.url)
+        network.now += 61
+        network.gate.clear()
+        crowd = [
+            asyncio.create_task(resolve(network, discovery, other(0), peer=str(number)))
+            for number in range(100)
+        ]
+        known = asyncio.create_task(resolve(network, discovery, peer="0"))
+        await settle()
+        assert not known.done()
+        network.gate.set()
+        assert (await known).keys.get("a").kid == "a"
+        await asyncio.gather(*crowd, return_exceptions=True)
+
+    asyncio.run(scenario())
+
+
+def test_a_request_that_goes_away_gives_back_its_place() -> None:
+    async def scenario() -> None:
+        network = Network()
+        network.gate.clear()
+        discovery = network.discovery()
+        for _ in range(2 * CROWDS[Lane.STRANGER].by_peer):
+            gone = asyncio.create_task(resolve(network, discovery))
+            await settle()
+            assert not gone.done()
+            gone.cancel()
+            await settle()
+        await discovery.aclose()
+
+    asyncio.run(scenario())
+
+
+def test_one_who_is_not_let_wait_starts_no_fetch() -> None:
+    async def scenario() -> None:
+        network = Network()
+        network.gate.clear()
+        discovery = network.discovery()
+        crowd = [
+            asyncio.create_task(resolve(network, discovery, peer="2001:db8::1"))
+            for _ in range(CROWDS[Lane.STRANGER].by_peer)
+        ]
+        await settle()
+        # One IPv6 address of a /64 stands for all of them.
+        late = resolve(network, discovery, other(1), peer="2001:db8::2")
+        assert await refused(late) == ("discovery_pending", "too_many_waiting", 1)
+        await settle()
+        assert network.fetched == [URL.url]
+        await discovery.aclose()
+        await asyncio.gather(*crowd, return_exceptions=True)
 
     asyncio.run(scenario())
 

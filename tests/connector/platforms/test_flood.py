@@ -47,9 +47,9 @@ def url_of(name: str, port: int) -> ProfileUrl:
     return normalise(f"http://{name}:{port}/ucp", allow_loopback=True)
 
 
-async def code_of(discovery: Discovery, url: ProfileUrl) -> str:
+async def code_of(discovery: Discovery, url: ProfileUrl, peer: str) -> str:
     try:
-        await discovery.resolve(url, peer="198.51.100.7", registered=False, now=1000.0)
+        await discovery.resolve(url, peer=peer, registered=False, now=1000.0)
     except Refusal as refusal:
         return refusal.code.name
     return "found"
@@ -82,7 +82,11 @@ def test_sockets_fetches_and_memory_stay_at_their_bounds_while_known_platforms_g
             async def flood() -> list[str]:
                 return await asyncio.gather(
                     *(
-                        code_of(discovery, url_of(f"stranger-{number}.example", slow.port))
+                        code_of(
+                            discovery,
+                            url_of(f"stranger-{number}.example", slow.port),
+                            f"peer-{number}",
+                        )
                         for number in range(FLOOD)
                     )
                 )
