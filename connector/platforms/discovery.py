@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 PLACES: Final = {Lane.REGISTERED: 32, Lane.VERIFIED: 32, Lane.STRANGER: 16}
 """Fetches under way at a time, by lane: what the sockets of discovery are bounded by."""
+ORIGIN_FLIGHTS: Final = 4
+"""Fetches under way at a time for one origin in the lane of verified platforms."""
 CACHE_WEIGHT: Final = 64 * 1024 * 1024
 """Octets of memory, estimated, for all profiles together."""
 YOUNG: Final = 5.0
@@ -73,6 +75,7 @@ class Discovery:
         self._failures = Failures(cache_entries)
         self._budgets = Budgets(rate, burst)
         self._flights: dict[str, _Flight] = {}
+        self._verified_flights: dict[str, int] = {}
         self._free = dict(places)
         self._places = {lane: asyncio.Semaphore(number) for lane, number in places.items()}
         self._waiting = Waiting()
@@ -169,19 +172,28 @@ class Discovery:
         # Registered platforms wait for a place: there are only as many as the configuration has.
         if self._free[lane] <= 0 and lane is not Lane.REGISTERED:
             raise _pending("lane_full", f"too many fetches under way for lane {lane.value}", 1)
+        by_origin = self._verified_flights.get(url.origin, 0)
+        if lane is Lane.VERIFIED and by_origin >= ORIGIN_FLIGHTS:
+            raise _pending("origin_full", "too many fetches under way for one origin", 1)
         wait = self._budgets.take(lane, url.url, url.origin, peer, now)
         if wait > 0:
             raise _pending("over_budget", f"too many fetches for lane {lane.value}", wait)
         self._free[lane] -= 1
+        if lane is Lane.VERIFIED:
+            self._verified_flights[url.origin] = by_origin + 1
         flight = asyncio.get_running_loop().create_task(self._fly(url, lane))
         self._flights[url.url] = flight
         # Not at the end of the flight itself: one cancelled before its first step has no end.
-        flight.add_done_callback(lambda _: self._land(url.url, lane))
+        flight.add_done_callback(lambda _: self._land(url, lane))
         return flight
 
-    def _land(self, url: str, lane: Lane) -> None:
-        del self._flights[url]
+    def _land(self, url: ProfileUrl, lane: Lane) -> None:
+        del self._flights[url.url]
         self._free[lane] += 1
+        if lane is Lane.VERIFIED:
+            left = self._verified_flights.pop(url.origin) - 1
+            if left > 0:
+                self._verified_flights[url.origin] = left
 
     async def _fly(self, url: ProfileUrl, lane: Lane) -> Profile | Failure:
         """Fetch, read and keep. A failure leaves the document that is held as it is."""

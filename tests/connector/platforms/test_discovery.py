@@ -8,7 +8,7 @@ import pytest
 from connector.egress.urls import ProfileUrl, normalise
 from connector.errors import Refusal
 from connector.platforms.budgets import Lane
-from connector.platforms.discovery import PLACES, Discovery
+from connector.platforms.discovery import ORIGIN_FLIGHTS, PLACES, Discovery
 from connector.platforms.waiting import CROWDS
 from tests.connector.platforms.profiles import fetched, jwk, profile_json
 
@@ -586,6 +586,33 @@ def test_strangers_that_wait_take_no_place_of_a_known_platforms_requests() -> No
         network.gate.set()
         assert (await known).keys.get("a").kid == "a"
         await asyncio.gather(*crowd, return_exceptions=True)
+
+    asyncio.run(scenario())
+
+
+def test_verified_profiles_of_one_origin_that_hang_leave_places_to_the_others() -> None:
+    async def scenario() -> None:
+        network = Network()
+        hanging = [
+            normalise(f"https://slow.example/{number}") for number in range(PLACES[Lane.VERIFIED])
+        ]
+        discovery = network.discovery(rate=1e6, burst=1_000_000)
+        for url in (URL, *hanging):
+            network.publish("a", url=url)
+            network.now += 60
+            await resolve(network, discovery, url)
+            discovery.verified(url.url)
+        network.now += 600
+        network.gate.clear()
+        tasks = [asyncio.create_task(resolve(network, discovery, url)) for url in (*hanging, URL)]
+        await settle()
+        assert network.running == ORIGIN_FLIGHTS + 1
+        for task in tasks[ORIGIN_FLIGHTS:-1]:
+            assert await refused(task) == ("discovery_pending", "origin_full", 1)
+        network.gate.set()
+        for task in (*tasks[:ORIGIN_FLIGHTS], tasks[-1]):
+            assert (await task).keys.get("a").kid == "a"
+        assert discovery._verified_flights == {}
 
     asyncio.run(scenario())
 
