@@ -14,15 +14,19 @@ if TYPE_CHECKING:
     from connector.egress.urls import ProfileUrl
 
 MAX_DEPTH: Final = 32
-MAX_KEYS: Final = 100
+MAX_KEYS: Final = 32
+MAX_KID: Final = 256
+"""Characters in a kid; no signature's keyid may be longer, so no longer kid is ever asked for."""
 MAX_VERSION: Final = 32
 """Characters in a version: it is kept for as long as its profile is."""
 # What a key is found, judged and loaded by; a stranger's other members are not kept in memory.
 _MEMBERS: Final = ("kty", "crv", "x", "y", "kid", "use", "alg")
 _NAMING: Final = ("kid", "use")
-# Octets, estimated generously: a profile, and an entry with the key that it may become.
-_PROFILE_WEIGHT: Final = 2048
-_KEY_WEIGHT: Final = 4096
+# Base64url of a P-384 coordinate has 64 characters, and no member of a usable key is longer.
+_MAX_MEMBER: Final = 128
+# Octets, as measured: a profile, and an entry with the key that it may become, without its text.
+_PROFILE_WEIGHT: Final = 2368
+_KEY_WEIGHT: Final = 1920
 
 
 class Profile(NamedTuple):
@@ -68,7 +72,7 @@ def read_profile(
         raise _malformed("keys_not_a_list", "the profile's keys are not a list")
     if len(entries) > MAX_KEYS:
         raise _malformed("too_many_keys", f"the profile has more than {MAX_KEYS} keys")
-    kept = [_kept(entry) for entry in entries if isinstance(entry, dict)]
+    kept = [_kept(entry) for entry in entries if isinstance(entry, dict) and _is_askable(entry)]
     return Profile(
         url,
         version,
@@ -76,7 +80,7 @@ def read_profile(
         fetched_at,
         received_at,
         life(document.cache_control, document.age, fetched_at),
-        _PROFILE_WEIGHT + sum(map(_weight, kept)),
+        _PROFILE_WEIGHT + 2 * len(url.url) + sum(map(_weight, kept)),
     )
 
 
@@ -119,12 +123,17 @@ def _check_depth(value: Any) -> None:
     raise _malformed("too_deep", f"the profile is nested more than {MAX_DEPTH} levels deep")
 
 
+def _is_askable(entry: dict[str, Any]) -> bool:
+    kid = entry.get("kid")
+    return not isinstance(kid, str) or len(kid) <= MAX_KID
+
+
 def _kept(entry: dict[str, Any]) -> dict[str, Any]:
     """Keep what a key is loaded from; a member that is no text stays as one that is none."""
     # A private key that everybody can read vouches for nobody: an unusable entry, unless what it
     # is for leaves it out anyway (ucp-rules, section 3.4).
     names = _NAMING if "d" in entry else _MEMBERS
-    kept: dict[str, Any] = {name: _text(entry[name]) for name in names if name in entry}
+    kept: dict[str, Any] = {name: _text(entry[name], name) for name in names if name in entry}
     if "key_ops" in entry:
         operations = entry["key_ops"]
         verifies = isinstance(operations, list) and "verify" in operations
@@ -132,13 +141,19 @@ def _kept(entry: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
+def _text(value: object, name: str) -> str | None:
+    longest = MAX_KID if name == "kid" else _MAX_MEMBER
+    return value if isinstance(value, str) and len(value) <= longest else None
 
 
 def _weight(entry: dict[str, Any]) -> int:
-    # Four octets a character: the widest that Python stores.
-    return _KEY_WEIGHT + sum(4 * len(value) for value in entry.values() if value is not None)
+    texts = [value for value in entry.values() if value is not None]
+    # Python stores a text at one octet a character, or at up to four where one is not ASCII.
+    return _KEY_WEIGHT + sum(len(text) * (1 if _is_narrow(text) else 4) for text in texts)
+
+
+def _is_narrow(text: str | list[str]) -> bool:
+    return not isinstance(text, str) or text.isascii()
 
 
 def _malformed(reason: str, explanation: str) -> Refusal:

@@ -13,6 +13,7 @@ from connector.errors import Refusal
 from connector.platforms.documents import (
     MAX_DEPTH,
     MAX_KEYS,
+    MAX_KID,
     MAX_VERSION,
     Profile,
     read_profile,
@@ -189,7 +190,30 @@ def test_what_a_stranger_adds_is_not_kept_in_memory() -> None:
 
 def test_the_weight_grows_with_what_is_kept() -> None:
     plain = read({"ucp": UCP, "keys": [jwk("a")]})
-    assert read({"ucp": UCP, "keys": [jwk("a" * 10_000)]}).weight > plain.weight + 10_000
+    assert read({"ucp": UCP, "keys": [jwk("a" * MAX_KID)]}).weight >= plain.weight + MAX_KID - 1
+
+
+def test_a_kid_that_no_signature_can_name_is_not_kept() -> None:
+    plain = read({"ucp": UCP, "keys": [jwk("a")]})
+    padded = read({"ucp": UCP, "keys": [jwk("k" * (MAX_KID + 1)), jwk("a")]})
+    assert padded.weight == plain.weight
+    assert padded.keys.get("a").kid == "a"
+    longest = read({"ucp": UCP, "keys": [jwk("k" * MAX_KID)]})
+    assert longest.keys.get("k" * MAX_KID).kid == "k" * MAX_KID
+
+
+@pytest.mark.parametrize("name", ["kty", "crv", "x", "y", "alg"])
+def test_a_member_longer_than_any_usable_one_makes_the_entry_unusable(name: str) -> None:
+    profile = read({"ucp": UCP, "keys": [jwk("a", **{name: "A" * 100_000})]})
+    assert profile.weight < read({"ucp": UCP, "keys": [jwk("a")]}).weight + 100
+    with pytest.raises(AlgorithmUnsupported):
+        profile.keys.get("a")
+
+
+def test_the_heaviest_profile_is_bounded() -> None:
+    members = dict.fromkeys(("kty", "crv", "x", "y", "use", "alg"), "\U0001f600" * 128)
+    keys = [{"kid": f"{number:03}".rjust(MAX_KID, "k"), **members} for number in range(MAX_KEYS)]
+    assert read({"ucp": UCP, "keys": keys}).weight < 192 * 1024  # half of it text
 
 
 @given(
