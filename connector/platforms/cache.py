@@ -7,6 +7,9 @@ Every document starts on probation. ``promote`` (a signature verified with it) m
 protected part, which holds at most four fifths of the whole; what falls off its end goes back to
 probation rather than out. Evicted is only the end of probation, so a flood of documents that never
 verified anything drives out its own kind alone.
+
+Of the protected part each has an equal share of the weight. Where the weight runs out, what is
+above its share goes first, so heavy documents that verified drive out their own kind alone too.
 """
 
 from __future__ import annotations
@@ -34,8 +37,11 @@ class SegmentedCache(Generic[Value]):
         self._weight = weight
         self._protected_entries = int(entries * _PROTECTED_SHARE)
         self._protected_limit = int(weight * _PROTECTED_SHARE)
+        self._share = self._protected_limit // max(1, self._protected_entries)
         self._probation: OrderedDict[str, _Held[Value]] = OrderedDict()
         self._protected: OrderedDict[str, _Held[Value]] = OrderedDict()
+        # Those of the protected part that are above their share, as they were last promoted.
+        self._heavy: OrderedDict[str, None] = OrderedDict()
         self._total = 0
         self._protected_total = 0
 
@@ -82,19 +88,27 @@ class SegmentedCache(Generic[Value]):
         """Move a value to the protected part, or to its front; nothing where it is not held."""
         if key in self._protected:
             self._protected.move_to_end(key)
+            if key in self._heavy:
+                self._heavy.move_to_end(key)
             return
         held = self._probation.pop(key, None)
         if held is None:
             return
         self._protected[key] = held
         self._protected_total += held.weight
-        while (
-            len(self._protected) > self._protected_entries
-            or self._protected_total > self._protected_limit
-        ):
-            demoted, held = self._protected.popitem(last=False)
-            self._protected_total -= held.weight
-            self._probation[demoted] = held
+        if held.weight > self._share:
+            self._heavy[key] = None
+        if len(self._protected) > self._protected_entries:
+            self._demote(next(iter(self._protected)))
+        while self._protected_total > self._protected_limit:
+            # There is one: as many as may be here, each within its share, are within the limit.
+            self._demote(next(iter(self._heavy)))
+
+    def _demote(self, key: str) -> None:
+        held = self._protected.pop(key)
+        self._protected_total -= held.weight
+        self._heavy.pop(key, None)
+        self._probation[key] = held
 
     def _drop(self, key: str) -> None:
         held = self._probation.pop(key, None)
@@ -103,4 +117,5 @@ class SegmentedCache(Generic[Value]):
             if held is None:
                 return
             self._protected_total -= held.weight
+            self._heavy.pop(key, None)
         self._total -= held.weight

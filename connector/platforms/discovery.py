@@ -40,6 +40,8 @@ ORIGIN_FLIGHTS: Final = 4
 """Fetches under way at a time for one origin in the lane of verified platforms."""
 CACHE_WEIGHT: Final = 64 * 1024 * 1024
 """Octets of memory, estimated, for all profiles together."""
+PROVEN: Final = 65_536
+"""URLs that are remembered as verified, at least, whether or not their documents are held."""
 YOUNG: Final = 5.0
 """Seconds in which a document counts as current: an unknown kid is then simply unknown."""
 
@@ -78,6 +80,8 @@ class Discovery:
         self._verified_flights: dict[str, int] = {}
         self._free = dict(places)
         self._places = {lane: asyncio.Semaphore(number) for lane, number in places.items()}
+        # By their hashes, which take constant room; apart from the documents, which weigh.
+        self._proven: Recent[int, bool] = Recent(max(PROVEN, cache_entries))
         self._waiting = Waiting()
         self._refreshed: Recent[str, float] = Recent(cache_entries)
 
@@ -143,6 +147,7 @@ class Discovery:
     def verified(self, url: str) -> None:
         """Note that a signature verified with a key of this URL's document."""
         self._cache.promote(url)
+        self._proven.put(hash(url), True)
 
     async def aclose(self) -> None:
         """Cancel every fetch under way and wait for its end."""
@@ -161,7 +166,7 @@ class Discovery:
     def _lane(self, url: str, *, registered: bool) -> Lane:
         if registered:
             return Lane.REGISTERED
-        return Lane.VERIFIED if self._cache.is_protected(url) else Lane.STRANGER
+        return Lane.STRANGER if self._proven.get(hash(url)) is None else Lane.VERIFIED
 
     def _start(self, url: ProfileUrl, lane: Lane, peer: str | None) -> _Flight:
         """Start a flight, or raise why there is none."""

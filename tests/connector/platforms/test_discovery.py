@@ -8,7 +8,8 @@ import pytest
 from connector.egress.urls import ProfileUrl, normalise
 from connector.errors import Refusal
 from connector.platforms.budgets import Lane
-from connector.platforms.discovery import ORIGIN_FLIGHTS, PLACES, Discovery
+from connector.platforms.discovery import CACHE_WEIGHT, ORIGIN_FLIGHTS, PLACES, Discovery
+from connector.platforms.documents import MAX_KEYS, MAX_KID
 from connector.platforms.waiting import CROWDS
 from tests.connector.platforms.profiles import fetched, jwk, profile_json
 
@@ -586,6 +587,47 @@ def test_strangers_that_wait_take_no_place_of_a_known_platforms_requests() -> No
         network.gate.set()
         assert (await known).keys.get("a").kid == "a"
         await asyncio.gather(*crowd, return_exceptions=True)
+
+    asyncio.run(scenario())
+
+
+def test_a_platform_that_verified_keeps_its_lane_when_its_document_is_gone() -> None:
+    async def scenario() -> None:
+        network = Network()
+        network.publish("a")
+        discovery = network.discovery(cache_entries=2, rate=0.001, burst=5)
+        await resolve(network, discovery)
+        discovery.verified(URL.url)
+        for number in range(4):
+            network.publish("a", url=other(number))
+            await resolve(network, discovery, other(number))
+            discovery.verified(other(number).url)
+        assert discovery.lookup(URL.url, network.now) is None
+        assert (await refused(resolve(network, discovery, other(9))))[1] == "over_budget"
+        assert (await resolve(network, discovery)).keys.get("a").kid == "a"
+
+    asyncio.run(scenario())
+
+
+def test_heavy_profiles_that_verify_leave_the_documents_of_known_platforms() -> None:
+    async def scenario() -> None:
+        network = Network()
+        discovery = network.discovery(rate=1e6, burst=1_000_000, cache_entries=10_000)
+        key = jwk(None)
+        heavy = [{**key, "kid": str(number).rjust(MAX_KID, "k")} for number in range(MAX_KEYS)]
+        known = [other(number) for number in range(50)]
+        for url in known:
+            network.publish("a", "b", url=url)
+            await discovery.resolve(url, peer=url.url, registered=False, now=network.now)
+            discovery.verified(url.url)
+        document = fetched(profile_json(*heavy))
+        for number in range(1000):
+            url = normalise(f"https://heavy-{number}.example/")
+            network.documents = {url.url: document}
+            await discovery.resolve(url, peer=url.url, registered=False, now=network.now)
+            discovery.verified(url.url)
+        assert discovery._cache.weight > CACHE_WEIGHT * 0.9
+        assert all(discovery.lookup(url.url, network.now) is not None for url in known)
 
     asyncio.run(scenario())
 
