@@ -60,7 +60,10 @@ async def _serve(
 ) -> None:
     clock, metrics = WallClock(), Metrics()
     discovery = build_discovery(settings, clock)
-    lanes = {each.id: build_lane(settings, each, discovery) for each in settings.merchants}
+    try:
+        lanes = {each.id: build_lane(settings, each, discovery) for each in settings.merchants}
+    except ValueError as error:
+        raise StartError(str(error)) from error
     metrics.observed = [name for name, lane in lanes.items() if lane.observe]
     log = DecisionLog(sys.stdout.fileno())
     metrics.dropped_lines = lambda: log.dropped

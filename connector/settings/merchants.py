@@ -96,7 +96,7 @@ class Extension(Section):
     path: Annotated[Text, AfterValidator(_template), Kind("path template")]
     """Its path below the REST endpoint; `{id}` is one segment."""
     kind: Literal["read", "write"]
-    """A `write` needs an Idempotency-Key and runs at most once; a `read` changes nothing."""
+    """A `write` needs an Idempotency-Key; a `read` changes nothing and needs none."""
 
 
 class Upstream(Section):

@@ -15,6 +15,7 @@ from pydantic_core import PydanticUndefined
 from connector.settings.base import Section
 from connector.settings.environment import variable_for
 from connector.settings.fields import Kind
+from connector.settings.inert import INERT
 from connector.settings.schema import Settings
 from connector.settings.shape import is_list, section_in
 from connector.settings.units import Rate, format_duration, format_size
@@ -47,6 +48,8 @@ check-config -c FILE` tells what is wrong with a file, one line for each problem
   `{variable_for(("trusted_proxies",))}='[10.0.0.0/8]'`.
 - Secrets are best given that way. No error and no log line repeats one.
 - Settings that begin with `insecure_`, and values that do, are unsafe.
+- What says *(no effect yet)* is loaded and checked, and nothing follows it so far: claims, rates of
+  callers, the audit log, signed answers and MCP are still to come. `serve` warns of those it finds.
 """
 
 
@@ -66,8 +69,9 @@ def _section(section: type[Section], path: str, title: str) -> Iterator[str]:
         if inner is not None:
             below.append((f"{here}[]" if is_list(field.annotation) else here, inner))
         if inner is None or is_list(field.annotation) or not _is_plain_section(field):
+            note = " *(no effect yet)*" if _is_inert(here) else ""
             rows.append(
-                f"| `{name}` | {_kind(field)} | {_default(field)} | {_meaning(field, inner)} |"
+                f"| `{name}` | {_kind(field)} | {_default(field)} | {_meaning(field, inner)}{note} |"
             )
     if title:
         yield f"## {title}\n"
@@ -79,6 +83,12 @@ def _section(section: type[Section], path: str, title: str) -> Iterator[str]:
         yield "\n".join(rows) + "\n"
     for here, inner in below:
         yield from _section(inner, f"{here}.", "")
+
+
+def _is_inert(path: str) -> bool:
+    """Tell whether nothing follows a setting yet, by itself or with all of its section."""
+    parts = path.split(".")
+    return any(".".join(parts[: end + 1]) in INERT for end in range(len(parts)))
 
 
 def _is_plain_section(field: FieldInfo) -> bool:
