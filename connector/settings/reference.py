@@ -69,10 +69,8 @@ def _section(section: type[Section], path: str, title: str) -> Iterator[str]:
         if inner is not None:
             below.append((f"{here}[]" if is_list(field.annotation) else here, inner))
         if inner is None or is_list(field.annotation) or not _is_plain_section(field):
-            note = " *(no effect yet)*" if _is_inert(here) else ""
-            rows.append(
-                f"| `{name}` | {_kind(field)} | {_default(field)} | {_meaning(field, inner)}{note} |"
-            )
+            meaning = _meaning(field, inner) + (" *(no effect yet)*" if _is_inert(here) else "")
+            rows.append(f"| `{name}` | {_kind(field)} | {_default(field)} | {meaning} |")
     if title:
         yield f"## {title}\n"
     else:
