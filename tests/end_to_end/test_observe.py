@@ -120,6 +120,10 @@ STILL_REFUSED: Final[dict[str, tuple[str, Callable[[Platform], Draft]]]] = {
         lambda platform: platform.signed().put("Host", "elsewhere.example.com"),
     ),
     "another path": ("unknown_operation", lambda platform: platform.signed(target="/admin")),
+    "no operation": (
+        "unknown_operation",
+        lambda platform: platform.signed(target=f"{ORDERS}/1/refund"),
+    ),
 }
 
 
