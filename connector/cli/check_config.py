@@ -7,6 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from connector.server.build import build_transport
 from connector.settings.base import Section
 from connector.settings.inert import inert_settings
 from connector.settings.loading import ConfigurationError, load_settings
@@ -36,6 +37,11 @@ def run(arguments: argparse.Namespace) -> int:
         settings = load_settings(arguments.config, os.environ)
     except ConfigurationError as error:
         return _bad(arguments.config, error.problems, as_json=arguments.json)
+    try:
+        for merchant in settings.merchants:
+            build_transport(merchant)
+    except ValueError as error:
+        return _bad(arguments.config, (f"{arguments.config}: {error}",), as_json=arguments.json)
     if arguments.json:
         document = {"file": arguments.config, "ok": True, "problems": [], **_summary(settings)}
         sys.stdout.write(f"{json.dumps(document, indent=2)}\n")

@@ -103,3 +103,15 @@ def test_problems_can_be_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 def test_a_missing_file_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check-config", "-c", str(tmp_path / "none.yaml")]) == 1
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_an_operation_that_shadows_the_protocols_own_is_found_before_the_start(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "connector.yaml"
+    config.write_text(
+        "merchants: [{id: a, authorities: [a.example], upstream: {url: 'http://127.0.0.1:9'},"
+        " operations: [{name: mine, method: GET, path: '/carts/{id}', kind: read}]}]"
+    )
+    assert main(["check-config", "-c", str(config)]) == 1
+    assert "overlaps 'get_cart'" in capsys.readouterr().err
