@@ -18,14 +18,18 @@ _MOST_IN_A_ROW: Final = 32
 
 
 class BulkVerifier:
-    """Checks signatures on the running loop, those that wait in a row."""
+    """Checks signatures, those that wait in a row, on the loop on which it is first used."""
 
     def __init__(self) -> None:
         self._waiting: list[tuple[Key, bytes, bytes, asyncio.Future[None]]] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def verify(self, key: Key, signature: bytes, data: bytes) -> asyncio.Future[None]:
         """Return what is done when the signature verified; SignatureInvalid where it does not."""
-        loop = asyncio.get_running_loop()
+        loop = self._loop
+        if loop is None:
+            # Asked once only: before Python 3.12 each answer costs a system call.
+            loop = self._loop = asyncio.get_running_loop()
         done = loop.create_future()
         if not self._waiting:
             loop.call_soon(self._check)

@@ -22,6 +22,7 @@ _STATUS_LINES: Final = {
 }
 _CLOSE: Final = b"Connection: close\r\n\r\n"
 _END: Final = b"\r\n"
+_as_line: Final = b": ".join
 
 
 class DateLine:
@@ -60,9 +61,8 @@ def answer_head(
     answer has no Date of its own. ValueError where a name or value would begin another line, or
     where the status is none of a final answer.
     """
-    parts = [b"%b: %b\r\n" % line for line in headers]
-    lines = b"".join(parts)
-    if not len(parts) == lines.count(b"\n") == lines.count(b"\r") or b"\0" in lines:
+    lines = b"\r\n".join([*map(_as_line, headers), b""])
+    if not len(headers) == lines.count(b"\n") == lines.count(b"\r") or b"\0" in lines:
         raise ValueError("a header line of the answer has CR, LF or NUL in it")
     if b"\ndate:" in b"\n" + lines.lower():
         date = b""

@@ -21,6 +21,7 @@ from connector.server.process import (
     StartError,
     allow_open_files,
     bind,
+    calm_collector,
     log_to_standard_error,
     run,
     run_listeners,
@@ -73,6 +74,7 @@ async def _serve(
     published = asyncio.create_task(keep_all_published(settings, lanes))
 
     def started(address: str, admin_address: str) -> None:
+        calm_collector()
         for warning in warnings:
             _logger.warning("%s", warning)
         health.serving()
