@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test bench lock clean \
+.PHONY: help venv run test bench fuzz lock clean \
 	check check-format check-lint check-types check-imports check-readme check-deployment
 
 help: ## List these commands
@@ -15,6 +15,7 @@ help: ## List these commands
 	@echo
 	@echo "make run ONCE=1        end after the table of decisions"
 	@echo "make run UPSTREAM=URL  put the gateway in front of that address"
+	@echo "make fuzz SECONDS=600  fuzz every target for so long; TARGETS=\"jcs jws\" picks some"
 	@echo "make lock UPGRADE=1    take the newest versions, not only what pyproject.toml asks for"
 	@echo "make test PYTHON=...   use another Python, 3.11 or later"
 
@@ -59,20 +60,31 @@ check-deployment: venv
 bench: venv ## Measure the gateway beside the alternatives (minutes)
 	@exec $(BIN)/python -m bench
 
+fuzz: venv ## Fuzz the parsers of canonical/ under atheris, a minute each
+	@$(BIN)/python -c "import atheris" 2>/dev/null || { \
+		echo "== Installing what tests/fuzz/requirements.lock pins"; \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input \
+			--only-binary :all: --require-hashes -r tests/fuzz/requirements.lock || { \
+			echo "atheris has no wheel for this machine, or none can be had: nothing is fuzzed" >&2; \
+			exit 1; }; }
+	@exec $(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60) $(TARGETS)
+
 # --no-config, and no option that names an index: where packages come from is the machine's matter.
 LOCK_WITH := $(BIN)/uv pip compile --no-config --quiet --universal --python-version 3.11 \
 	--generate-hashes --only-binary :all: $(if $(UPGRADE),--upgrade) \
 	--custom-compile-command "make lock  (uv pip compile --universal --python-version 3.11 --generate-hashes)"
 
-lock: venv ## Make both lock files again from pyproject.toml
+lock: venv ## Make the lock files again from pyproject.toml
 	@echo "== Resolving tests/requirements.lock"
 	@$(LOCK_WITH) --extra dev --output-file tests/requirements.lock pyproject.toml
+	@echo "== Resolving tests/fuzz/requirements.lock"
+	@$(LOCK_WITH) --group fuzz --output-file tests/fuzz/requirements.lock
 	@echo "== Resolving requirements.lock"
 	@$(LOCK_WITH) --constraints tests/requirements.lock --output-file requirements.lock pyproject.toml
 
 clean: ## Remove .venv and everything generated, but no store, audit log or key
 	@echo "== Removing .venv, build output and caches"
-	@rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .fuzz
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 venv:

@@ -1,4 +1,4 @@
-"""Reads the two lock files: what each line pins."""
+"""Reads the lock files: what each line pins."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 RUN_TIME = "requirements.lock"
 DEVELOPMENT = "tests/requirements.lock"
+FUZZING = "tests/fuzz/requirements.lock"
 
 _PIN = re.compile(r"^(?P<name>[a-z0-9-]+)(?:\[[a-z,]+\])?==(?P<version>[^ ;]+)")
 
@@ -38,6 +39,14 @@ def pins(lock: str) -> dict[str, str]:
 def declared(extra: str | None = None) -> set[str]:
     """Names of the dependencies that pyproject.toml asks for, normalised as PEP 503 says."""
     project: dict[str, Any] = tomllib.loads(text_of("pyproject.toml"))["project"]
-    lines = project["optional-dependencies"][extra] if extra else project["dependencies"]
+    return _names(project["optional-dependencies"][extra] if extra else project["dependencies"])
+
+
+def grouped(group: str) -> set[str]:
+    """Names of the dependencies in a group (PEP 735): no part of the package."""
+    return _names(tomllib.loads(text_of("pyproject.toml"))["dependency-groups"][group])
+
+
+def _names(lines: list[str]) -> set[str]:
     names = [re.split(r"[\[<>=!~; ]", line, maxsplit=1)[0] for line in lines]
     return {re.sub(r"[-_.]+", "-", name).lower() for name in names}

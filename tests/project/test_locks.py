@@ -7,9 +7,18 @@ import tomllib
 
 import pytest
 
-from tests.project.lockfile import DEVELOPMENT, RUN_TIME, declared, pins, requirements, text_of
+from tests.project.lockfile import (
+    DEVELOPMENT,
+    FUZZING,
+    RUN_TIME,
+    declared,
+    grouped,
+    pins,
+    requirements,
+    text_of,
+)
 
-LOCKS = (RUN_TIME, DEVELOPMENT)
+LOCKS = (RUN_TIME, DEVELOPMENT, FUZZING)
 
 
 @pytest.mark.parametrize("lock", LOCKS)
@@ -17,7 +26,16 @@ def test_every_requirement_is_pinned_with_hashes(lock: str) -> None:
     lines = requirements(lock)
     unhashed = [line for line in lines if not re.search(r"--hash=sha256:[0-9a-f]{64}\b", line)]
     assert unhashed == []
-    assert len(pins(lock)) == len(lines)
+
+
+@pytest.mark.parametrize("lock", [RUN_TIME, DEVELOPMENT])
+def test_every_package_is_pinned_once(lock: str) -> None:
+    assert len(pins(lock)) == len(requirements(lock))
+
+
+def test_what_fuzzing_needs_is_in_a_lock_of_its_own() -> None:
+    assert set(pins(FUZZING)) == grouped("fuzz")
+    assert grouped("fuzz").isdisjoint(pins(DEVELOPMENT))
 
 
 @pytest.mark.parametrize("lock", LOCKS)
