@@ -17,6 +17,7 @@ from bench.contenders import (
 )
 from bench.load import generate
 from bench.machine import BenchError, ecdsa_rate
+from bench.overhead import measure_overheads
 from bench.processor import core_seconds, tree_seconds
 from bench.requests import AUTHORITY, TAMPERINGS, Platform, Pool, write_pool
 from bench.results import Control, Results, Sample, Step
@@ -34,6 +35,7 @@ _WARM_UP: Final = 1  # seconds
 _CONTROL: Final = 1
 _CONTROL_POOL: Final = 3_000
 _STEP_COUNT: Final = 3_000
+_OVERHEAD_PASSES: Final = 200
 _PUBLIC_ONLY: Final = "answered from the copy of the profile: server, wire guard, decision line"
 _REFUSED: Final = "refused at its signature: everything up to ECDSA, and a new connection for each"
 _PUBLIC: Final = (
@@ -58,7 +60,7 @@ class Bench:
         self._place = place
         self._tell = tell
         self._platform = Platform()
-        self._results = Results([], [], [], [], [])
+        self._results = Results([], [], [], [], [], [])
 
     def run(self) -> Results:
         """Start everything, measure, and end everything; raises BenchError."""
@@ -197,6 +199,8 @@ class Bench:
         self._tell("steps: one by one")
         with pinned({self._place.cores.contender}):
             self._results.steps.extend(measure_steps(self._platform, shop.server.port, _STEP_COUNT))
+            self._tell("steps: beside bare signature operations")
+            self._results.overheads.extend(measure_overheads(self._platform, _OVERHEAD_PASSES))
 
     def _spent(self, gateway: Server, pool: Pool) -> float:
         """Return the gateway's processor seconds per request."""

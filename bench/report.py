@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import median
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from bench.contenders import GATEWAY, GENERATOR, NODE, STARLETTE, TITLES, VERIFYING
@@ -10,7 +11,7 @@ from bench.results import Step, quotients, spread
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bench.results import Range, Results, Sample
+    from bench.results import Overhead, Range, Results, Sample
 
 BEGIN: Final = "<!-- bench: begin -->"
 END: Final = "<!-- bench: end -->"
@@ -60,7 +61,7 @@ def render(report: Report) -> str:
     """Return the whole report as Markdown."""
     parts = [_introduction(report)]
     parts.extend(_table(report.results, method, title) for method, title in _METHODS.items())
-    parts.extend([_controls(report.results), _time(report.results)])
+    parts.extend([_controls(report.results), _time(report.results), _overheads(report.results)])
     parts.append("\n".join(f"- {verdict.text}" for verdict in verdicts(report)))
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -83,6 +84,7 @@ def verdicts(report: Report) -> list[Verdict]:
         for method in _METHODS
         if (verdict := _aim_verdict(results, aim, method)) is not None
     ]
+    found += [_overhead_verdict(overhead) for overhead in results.overheads]
     controls = results.controls
     if controls:
         held = all(control.holds for control in controls)
@@ -133,6 +135,14 @@ def _aim_verdict(results: Results, aim: Aim, method: str) -> Verdict | None:
     if ratio.median >= aim.floor:
         return Verdict(passed=True, text=f"{shown}: above the floor.")
     return Verdict(passed=False, text=f"{shown}: BELOW THE FLOOR.")
+
+
+def _overhead_verdict(overhead: Overhead) -> Verdict:
+    ratio = median(overhead.whole) / median(overhead.bare)
+    passed = ratio <= overhead.most
+    shown = f"{overhead.name}: {ratio:.2f} {overhead.beside} (at most {overhead.most:.2f})"
+    outcome = "kept" if passed else "EXCEEDED"
+    return Verdict(passed, f"{shown[0].upper()}{shown[1:]}: {outcome}.")
 
 
 def _generator_load(sample: Sample, cores: int) -> float:
@@ -254,6 +264,23 @@ def _time(results: Results) -> str:
         "| *single steps, repeated without load: they do not add up to the above* | | |",
         *(_microseconds(step) for step in results.steps),
     ]
+    return "\n".join(rows)
+
+
+def _overheads(results: Results) -> str:
+    """Return what our own code costs beside bare signature operations."""
+    if not results.overheads:
+        return ""
+    rows = [
+        "| One operation, without load | whole, µs | beside | bare, µs | ratio |",
+        "|---|---|---|---|---|",
+    ]
+    for each in results.overheads:
+        whole, bare = median(each.whole), median(each.bare)
+        rows.append(
+            f"| {each.name} | {whole * 1e6:.1f} | {each.beside} | {bare * 1e6:.1f} |"
+            f" {_times(quotients(each.whole, each.bare))} |"
+        )
     return "\n".join(rows)
 
 

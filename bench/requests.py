@@ -60,6 +60,10 @@ class Platform:
     def __init__(self) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
 
+    def public_key(self) -> ec.EllipticCurvePublicKey:
+        """Return the public key."""
+        return self._key.public_key()
+
     def public_jwk(self) -> dict[str, str]:
         """Return the public key as a JWK (RFC 7518 section 6.2.1)."""
         numbers = self._key.public_key().public_numbers()

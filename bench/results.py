@@ -73,6 +73,18 @@ class Step(NamedTuple):
     """Processor time per request, by method."""
 
 
+class Overhead(NamedTuple):
+    """A whole operation of ours beside the signature operation in it, by pass."""
+
+    name: str
+    beside: str
+    whole: list[float]
+    """Processor seconds of one operation."""
+    bare: list[float]
+    most: float
+    """The ratio that is not to be exceeded."""
+
+
 class Range(NamedTuple):
     """Median, least and greatest of the rounds."""
 
@@ -92,6 +104,7 @@ class Results(NamedTuple):
     """Whole requests to the gateway, under load, that end before they are forwarded."""
     steps: list[Step]
     """Single steps, without load."""
+    overheads: list[Overhead]
 
     def of(self, contender: str, method: str) -> list[Sample]:
         """Return one contender's samples in the order of the rounds."""
@@ -114,6 +127,7 @@ class Results(NamedTuple):
             "controls": [control._asdict() for control in self.controls],
             "parts": [part._asdict() for part in self.parts],
             "steps": [step._asdict() for step in self.steps],
+            "overheads": [overhead._asdict() for overhead in self.overheads],
         }
 
 

@@ -81,7 +81,7 @@ def make_lane(platform: Platform, merchant_port: int) -> Lane:
 async def inner_steps(lane: Lane, platform: Platform, method: str, count: int) -> Inner:
     """Take ``count`` new requests through every step that does no I/O, one step at a time."""
     transport, authenticator = _transport(lane), lane.authenticator
-    received = _received(platform, method, count)
+    received = receive(platform, method, count)
     seconds: dict[str, float] = {}
     seconds["path, signature headers, coverage, times"], examined = _timed(
         lambda one: (
@@ -146,7 +146,7 @@ def _timed(
     return (time.thread_time() - began) / len(found), found
 
 
-def _received(platform: Platform, method: str, count: int) -> list[Received]:
+def receive(platform: Platform, method: str, count: int) -> list[Received]:
     """Make requests as the wire guard hands them on."""
     now = time.time()
     make = platform.get if method == "GET" else platform.post

@@ -86,11 +86,11 @@ def lines(plan: Sequence[Line], message: Message) -> list[bytes]:
         for prefix, render, name in plan:
             if render is not None:
                 result.append(prefix + render(message))
-                continue
-            values = index.get(name)
-            if values is None:
+            elif name in index:
+                values = index[name]
+                result.append(prefix + (values[0] if len(values) == 1 else b", ".join(values)))
+            else:
                 raise CanonicalError(ABSENT)  # noqa: TRY301 - named below, as what render raises is
-            result.append(prefix + (values[0] if len(values) == 1 else b", ".join(values)))
     except CanonicalError as error:
         raise _named(prefix.decode().removesuffix(": "), error) from None
     return result

@@ -171,13 +171,9 @@ def _converted(kind: int, text: str) -> BareItem:
 
 def field_text(text: Text) -> str:
     """Return the text to parse: ASCII, without the spaces around it (RFC 9651 section 4.2)."""
-    try:
-        decoded = text.decode("ascii") if isinstance(text, bytes) else text
-    except UnicodeDecodeError:
-        decoded = "\x80"
-    if not decoded.isascii():
+    if not text.isascii():
         raise CanonicalError("malformed structured field: not ASCII")
-    return decoded.strip(" ")
+    return (text.decode() if isinstance(text, bytes) else text).strip(" ")
 
 
 def parse_item(text: Text) -> Item:

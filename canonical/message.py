@@ -148,6 +148,8 @@ def to_octets(text: str | bytes) -> bytes:
     """Return the octets that a text stands for; CanonicalError where there are none."""
     if isinstance(text, bytes):
         return text
+    if text.isascii():
+        return text.encode()  # twice as quick as with a handler for errors
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:

@@ -7,7 +7,7 @@ whose key it is are the caller's questions.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from canonical.base64 import decode, encode
 from canonical.components import Component, lines, plan_for
@@ -55,6 +55,10 @@ class Member(NamedTuple):
     """The whole member as received."""
 
 
+_Labelled: TypeAlias = tuple[str, "tuple[Component, ...]", str, "dict[str, BareItem]", str]
+"""A label and its :class:`Member`."""
+
+
 class Signature(NamedTuple):
     """A signature of a message: a label that stands in both Signature-Input and Signature."""
 
@@ -82,7 +86,7 @@ def parse_signatures(message: Message) -> list[Signature]:
     if input_lines is None or value_lines is None:
         return []
     try:
-        members = _read_inputs(input_lines)
+        inputs = _read_inputs(input_lines)
     except CanonicalError as error:
         raise CanonicalError(f"Signature-Input: {error}") from None
     try:
@@ -91,7 +95,7 @@ def parse_signatures(message: Message) -> list[Signature]:
         raise CanonicalError(f"Signature: {error}") from None
     return [
         Signature(label, components, parameters, values[label], text, components_text)
-        for label, (components, components_text, parameters, text) in members.items()
+        for label, components, components_text, parameters, text in inputs
         if label in values
     ]
 
@@ -169,21 +173,22 @@ def read_member(text: Text) -> Member:
     return member
 
 
-def _read_inputs(header_lines: Sequence[bytes]) -> dict[str, Member]:
+def _read_inputs(header_lines: Sequence[bytes]) -> list[_Labelled]:
     text = _joined(header_lines)
     sole = _SOLE_INPUT(text)
     if sole is not None:
         label, components_text, parameters_text = sole.groups()
         components = _component_lists.get(components_text)
-        plain = _PLAIN_PARAMETERS(parameters_text)
-        parameters: dict[str, BareItem] = {
-            name: int(number) if number else string for name, number, string in plain
-        }
-        if components is not None and len(parameters) == len(plain):
-            member = text[len(label) + 1 :]
-            return {label: Member(components, components_text, parameters, member)}
+        if components is not None:
+            plain = _PLAIN_PARAMETERS(parameters_text)
+            parameters: dict[str, BareItem] = {
+                name: int(number) if number else string for name, number, string in plain
+            }
+            if len(parameters) == len(plain):
+                member = text[len(label) + 1 :]
+                return [(label, components, components_text, parameters, member)]
     reader = Reader(text, unique_parameters=True)
-    members: dict[str, Member] = {}
+    members: dict[str, _Labelled] = {}
     more = not reader.at_end()
     while more:
         label = reader.key()
@@ -192,9 +197,9 @@ def _read_inputs(header_lines: Sequence[bytes]) -> dict[str, Member]:
         if not reader.text.startswith("=", reader.pos):
             raise reader.fault("an inner list")
         reader.pos += 1
-        members[label] = _member(reader)
+        members[label] = (label, *_member(reader))
         more = reader.separator()
-    return members
+    return list(members.values())
 
 
 def _member(reader: Reader) -> Member:
@@ -226,7 +231,8 @@ def _read_values(header_lines: Sequence[bytes]) -> dict[str, bytes]:
     text = _joined(header_lines)
     sole = _SOLE_SIGNATURE(text)
     if sole is not None:
-        return {sole[1]: decode(sole[2])}
+        label, value = sole.groups()
+        return {label: decode(value)}
     reader = Reader(text)
     values: dict[str, bytes] = {}
     more = not reader.at_end()
@@ -234,10 +240,10 @@ def _read_values(header_lines: Sequence[bytes]) -> dict[str, bytes]:
         label = reader.key()
         if label in values:
             raise CanonicalError(f"the member {label[:80]} occurs twice")
-        value = dictionary_value(reader)[0]
-        if not isinstance(value, bytes):
+        octets = dictionary_value(reader)[0]
+        if not isinstance(octets, bytes):
             raise CanonicalError(f"the member {label[:80]} is not a byte sequence")
-        values[label] = value
+        values[label] = octets
         more = reader.separator()
     return values
 

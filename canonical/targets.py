@@ -70,9 +70,8 @@ def authority_of(request: Request) -> str:
     It is the target's own in the absolute and authority forms, else that of the one Host line.
     CanonicalError where there is none, where there are two, or where target and Host differ.
     """
-    if request.target.startswith("/"):
-        scheme, own = request.scheme.lower(), None
-    else:
+    scheme, own = request.scheme, None
+    if not request.target.startswith("/"):
         scheme, own, _, _ = split_target(request)
     if request.authority is not None:
         return normal_authority(scheme, request.authority)
@@ -82,25 +81,24 @@ def authority_of(request: Request) -> str:
     if own is None:
         if not hosts:
             raise CanonicalError("there is no Host")
-        return normal_authority(scheme, hosts[0].decode("latin-1"))
+        return normal_authority(scheme, hosts[0])
     authority = normal_authority(scheme, own)
     # RFC 9112 section 3.2.2 tells to ignore Host here; one who does not would be misled.
-    if hosts and request.method != "CONNECT":
-        host = normal_authority(scheme, hosts[0].decode("latin-1"))
-        if host != authority:
-            raise CanonicalError("the request target and Host name different authorities")
+    if hosts and request.method != "CONNECT" and normal_authority(scheme, hosts[0]) != authority:
+        raise CanonicalError("the request target and Host name different authorities")
     return authority
 
 
 @lru_cache(maxsize=512)
-def normal_authority(scheme: str, authority: str) -> str:
+def normal_authority(scheme: str, authority: str | bytes) -> str:
     """Return an authority in lower case without the scheme's default port."""
-    match = _AUTHORITY.fullmatch(authority) if len(authority) <= _MAX_AUTHORITY else None
+    text = authority if isinstance(authority, str) else authority.decode("latin-1")
+    match = _AUTHORITY.fullmatch(text) if len(text) <= _MAX_AUTHORITY else None
     if match is None:
         raise CanonicalError("the authority is malformed")
     host, port = match[1].lower(), match[2]
     # RFC 9110 section 4.2.3: an empty port is the default one.
-    if not port or int(port) == _DEFAULT_PORTS.get(scheme):
+    if not port or int(port) == _DEFAULT_PORTS.get(scheme.lower()):
         return host
     return f"{host}:{port}"
 

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from statistics import median
+
 import pytest
 
 from bench.report import BEGIN, END, insert_table, render, verdicts
-from bench.results import Results, Step
+from bench.results import Overhead, Results, Step
 from tests.bench.samples import control, report, sample
 
 
@@ -16,6 +18,7 @@ def results(gateway: float) -> Results:
         controls=[control({"401": 10})],
         parts=[],
         steps=[],
+        overheads=[],
     )
 
 
@@ -54,7 +57,7 @@ def test_a_negative_control_that_came_through_fails() -> None:
 
 def test_errors_under_load_fail() -> None:
     failing = sample("gateway", 10_000)._replace(errors={"status": 2})
-    found = verdicts(report(Results([25_000], [failing], [], [], [])))
+    found = verdicts(report(Results([25_000], [failing], [], [], [], [])))
     assert [verdict.text for verdict in found if not verdict.passed] == [
         "ERRORS under load: gateway GET {'status': 2}."
     ]
@@ -62,7 +65,7 @@ def test_errors_under_load_fail() -> None:
 
 def test_requests_that_a_verifier_saw_twice_fail() -> None:
     again = sample("gateway", 10_000)._replace(repeated=1)
-    found = verdicts(report(Results([25_000], [again], [], [], [])))
+    found = verdicts(report(Results([25_000], [again], [], [], [], [])))
     assert [verdict.text for verdict in found if not verdict.passed] == [
         "REPEATED requests: gateway."
     ]
@@ -70,7 +73,7 @@ def test_requests_that_a_verifier_saw_twice_fail() -> None:
 
 def test_a_generator_that_was_the_bottleneck_fails() -> None:
     busy = sample("gateway", 10_000)._replace(generator_busy=0.6, merchant_busy=0.35)
-    found = verdicts(report(Results([25_000], [busy], [], [], [])))
+    found = verdicts(report(Results([25_000], [busy], [], [], [], [])))
     assert [verdict.passed for verdict in found] == [False]
 
 
@@ -111,3 +114,18 @@ def test_steps_stand_beside_the_whole_request() -> None:
         "| verified, forwarded and answered: all of it | 100.0 |  |",
     ]
     assert table[-1] == "| ECDSA P-256 | 41.0 | 42.0 |"
+
+
+def test_what_costs_too_much_beside_the_bare_operation_fails() -> None:
+    kept = Overhead("verifying", "a bare check", [1.2e-6, 1.3e-6, 9e-6], [1e-6] * 3, 1.3)
+    exceeded = kept._replace(whole=[1.3e-6, 1.4e-6, 1.5e-6])
+    texts: dict[str, bool] = {}
+    for each in (kept, exceeded):
+        measured = report(results(10_000)._replace(overheads=[each]))
+        texts |= {v.text: v.passed for v in verdicts(measured) if "bare check" in v.text}
+        assert f"| {each.name} | {median(each.whole) * 1e6:.1f} |" in render(measured)
+
+    assert texts == {
+        "Verifying: 1.30 a bare check (at most 1.30): kept.": True,
+        "Verifying: 1.40 a bare check (at most 1.30): EXCEEDED.": False,
+    }

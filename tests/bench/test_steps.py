@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from bench.overhead import measure_overheads
 from bench.requests import Platform
 from bench.steps import inner_steps, make_lane
 
@@ -18,3 +19,9 @@ def test_the_gateways_configuration_loads_and_every_step_takes_the_benchs_reques
     for head in inner.heads:
         assert b"\r\nUCP-Verified: true\r\n" in head
         assert b"\r\nUCP-Verified-Identity: https://platform.example/" in head
+
+
+def test_every_overhead_is_measured_beside_its_bare_operation() -> None:
+    for overhead in measure_overheads(Platform(), 2):
+        assert len(overhead.whole) == len(overhead.bare) == 2
+        assert all(seconds > 0 for seconds in [*overhead.whole, *overhead.bare])
