@@ -1,10 +1,10 @@
-"""Private keys from files: a JWK, a set of them, or PEM."""
+"""Private keys from files: a JWK, a set of them, or PEM, which may be encrypted."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -16,23 +16,47 @@ from canonical.base64 import encode_url
 from connector.cli.failure import CommandError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+
     from canonical import Key
 
 _CURVES: Final = {"secp256r1": ("P-256", 32), "secp384r1": ("P-384", 48)}
+# What makes the key; a file may say more about it (its state, when it was made).
+_OF_A_KEY: Final = ("kid", "kty", "crv", "alg", "x", "y", "d")
 
 
-def read_private_key(path: str, kid: str | None) -> Key:
-    """Read the key to sign with; ``kid`` chooses one out of a set. CommandError says why not."""
+class PrivateKey(NamedTuple):
+    """A key that signs, and the private JWK that describes it."""
+
+    key: Key
+    jwk: dict[str, Any]
+
+    def __repr__(self) -> str:
+        return repr(self.key)  # the JWK is a secret
+
+
+def read_private_key(
+    path: str, kid: str | None, passphrase: Callable[[], bytes] | None = None
+) -> PrivateKey:
+    """Read the key to sign with; CommandError says why not.
+
+    ``kid`` chooses one out of a set. ``passphrase`` is called where the key is encrypted.
+    """
     data = Path(path).read_bytes()
     try:
-        jwk = _from_pem(data) if data.lstrip().startswith(b"-----BEGIN") else _from_json(data, kid)
+        if data.lstrip().startswith(b"-----BEGIN"):
+            jwk = _from_pem(data, passphrase)
+        else:
+            jwk = _from_json(data, kid)
         key = load_key(jwk)
     except (CanonicalError, ValueError) as error:
         # The texts of these name members and kinds, never values.
         raise CommandError(f"{path}: {error}") from error
     if not key.is_private:
         raise CommandError(f"{path}: a public key cannot sign")
-    return key
+    return PrivateKey(key, {name: jwk[name] for name in _OF_A_KEY if name in jwk})
 
 
 def _from_json(data: bytes, kid: str | None) -> dict[str, Any]:
@@ -53,13 +77,8 @@ def _from_json(data: bytes, kid: str | None) -> dict[str, Any]:
     return document
 
 
-def _from_pem(data: bytes) -> dict[str, Any]:
-    try:
-        key = load_pem_private_key(data, password=None)
-    except TypeError:
-        raise ValueError("the key is encrypted; decrypt it first") from None
-    except (ValueError, UnsupportedAlgorithm):
-        raise ValueError("no private key in PEM") from None
+def _from_pem(data: bytes, passphrase: Callable[[], bytes] | None) -> dict[str, Any]:
+    key = _open_pem(data, passphrase)
     if isinstance(key, Ed25519PrivateKey):
         point = encode_url(key.public_key().public_bytes_raw())
         secret = encode_url(key.private_bytes_raw())
@@ -75,3 +94,19 @@ def _from_pem(data: bytes) -> dict[str, Any]:
         "y": encode_url(numbers.public_numbers.y.to_bytes(size)),
         "d": encode_url(numbers.private_value.to_bytes(size)),
     }
+
+
+def _open_pem(data: bytes, passphrase: Callable[[], bytes] | None) -> PrivateKeyTypes:
+    try:
+        return load_pem_private_key(data, password=None)
+    except TypeError:  # how the library says that a passphrase is wanted
+        pass
+    except (ValueError, UnsupportedAlgorithm):
+        raise ValueError("no private key in PEM") from None
+    if passphrase is None:
+        raise ValueError("the key is encrypted; name the variable with --passphrase-env")
+    secret = passphrase()
+    try:
+        return load_pem_private_key(data, password=secret)
+    except (TypeError, ValueError, UnsupportedAlgorithm):
+        raise ValueError("the passphrase does not open the key") from None

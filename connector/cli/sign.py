@@ -1,7 +1,10 @@
-"""``ucp-connector sign``: sign a request and show what to send. Nothing is sent."""
+"""``ucp-connector sign``: sign a request; show it, send it, or make a test vector of it."""
 
 from __future__ import annotations
 
+import getpass
+import math
+import os
 import sys
 import time
 import uuid
@@ -11,21 +14,49 @@ from typing import TYPE_CHECKING, Any, Final
 from canonical import CanonicalError
 from connector.cli.failure import CommandError
 from connector.cli.key_files import read_private_key
+from connector.cli.request_text import as_curl, as_headers, as_json, dumped
+from connector.cli.sending import place_of
 from connector.cli.signed_request import (
     BOT_AUTH,
-    as_curl,
-    as_headers,
-    as_json,
+    DETACHED_JWS,
+    RFC9421,
+    SCHEMES,
+    TALOS,
     draft,
+    sign_body,
     sign_request,
+    wants_key,
 )
+from connector.cli.signed_sending import TIMEOUT, Sending, send_signed
 
 if TYPE_CHECKING:
     import argparse
 
     from canonical import Key
+    from connector.cli.key_files import PrivateKey
+    from connector.cli.signed_request import Draft, SignedRequest
 
 _STANDARD_INPUT: Final = "@-"
+# Which options mean something to which schemes only.
+_ONLY_FOR: Final = {
+    "expires": (RFC9421,),
+    "tag": (RFC9421,),
+    "label": (RFC9421,),
+    "component": (RFC9421,),
+    "nonce": (RFC9421, TALOS),
+    "created": (RFC9421, TALOS),
+    "b64": (DETACHED_JWS,),
+}
+# Which options mean nothing without another one.
+_PARTS: Final = {
+    "connect": "send",
+    "timeout": "send",
+    "verify_answer": "send",
+    "id": "vector",
+    "description": "vector",
+    "rule": "vector",
+    "include_test_key": "vector",
+}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -33,57 +64,132 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("method", metavar="METHOD", help="the method, in upper case")
     add("url", metavar="URL", help="the URL; its path and query are signed as they stand")
+    add("--scheme", choices=SCHEMES, default=RFC9421, help="how to sign (default: rfc9421)")
     add("--key", required=True, metavar="FILE", help="the private key: JWK, JWK set or PEM")
     add("--keyid", metavar="ID", help="keyid (default: the JWK's kid, or the key's thumbprint)")
+    add("--passphrase-env", metavar="NAME", help="the variable with an encrypted key's passphrase")
     add("--profile", metavar="URL", help="your profile's URL, sent as UCP-Agent")
     add("--header", action="append", default=[], metavar="LINE", help="'Name: value' (repeatable)")
-    add(
-        "--data",
-        metavar="TEXT|@FILE",
-        help="the body, or the file with its octets (@- reads stdin)",
-    )
+    add("--data", metavar="TEXT|@FILE", help="the body, or the file that holds it (@- is stdin)")
     add("--idempotency-key", metavar="KEY", help="Idempotency-Key (default for writes: a new UUID)")
-    add("--created", metavar="SECONDS", help="UNIX time, or 'none' (default: now)")
+    add("--created", metavar="SECONDS", help="UNIX time, or 'none' (default: now; talos: its iat)")
     add("--expires", metavar="SECONDS", help="UNIX time, or +N seconds after created")
-    add("--nonce", metavar="TEXT", help="the nonce parameter")
+    add("--nonce", metavar="TEXT", help="the nonce parameter (talos: its jti, default a new UUID)")
     add("--tag", metavar="TEXT", help="the tag parameter (web-bot-auth)")
-    add("--label", default="sig1", metavar="LABEL", help="the signature's label (default: sig1)")
+    add("--label", metavar="LABEL", help="the signature's label (default: sig1)")
     add(
         "--component",
         action="append",
-        default=[],
         metavar="NAME",
         help="cover exactly these (repeatable; default: all that must be covered)",
     )
+    add("--b64", action="store_true", help="detached-jws: sign the body's base64url text")
+    add("--endpoint", metavar="PATH", help="the REST endpoint, to which talos's path is relative")
     add("--format", choices=("headers", "curl", "json"), default="headers", help="what to print")
+    _configure_sending(parser.add_argument_group("sending"))
+
+
+def _configure_sending(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--send", action="store_true", help="send it, octet for octet, and print the answer")
+    add("--connect", metavar="HOST:PORT", help="connect there instead of to the URL's host")
+    add("--timeout", type=float, metavar="SECONDS", help="for the whole exchange (default: 30)")
+    add(
+        "--verify-answer",
+        metavar="URL|FILE",
+        help="verify the answer's signature with the keys of this profile or JWK set",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Sign and print."""
-    headers = [_header(line) for line in arguments.header]
-    key = read_private_key(arguments.key, arguments.keyid)
+    """Sign, and do what was asked with it."""
+    _check_options(arguments)
+    signer = read_private_key(arguments.key, arguments.keyid, _passphrase(arguments))
     try:
-        request = draft(arguments.method, arguments.url, headers, _body(arguments.data))
-        idempotency_key = arguments.idempotency_key
-        if idempotency_key is None and request.is_write:
-            idempotency_key = str(uuid.uuid4())
-        signed = sign_request(
-            request,
-            key,
-            profile=arguments.profile,
-            idempotency_key=idempotency_key,
-            label=arguments.label,
-            components=arguments.component,
-            parameters=_parameters(arguments, key, int(time.time())),
-        )
-        if arguments.format == "curl":
-            text = as_curl(signed, _data_argument(arguments.data))
-        else:
-            text = as_json(signed) if arguments.format == "json" else as_headers(signed)
+        signed = _sign(arguments, _draft(arguments), signer)
+        if arguments.send:
+            return send_signed(signed, _how(arguments), json=arguments.format == "json")
+        text = _text(signed, arguments)
     except (CanonicalError, ValueError) as error:
         raise CommandError(str(error)) from error
     sys.stdout.write(f"{text}\n")
     return 0
+
+
+def _check_options(arguments: argparse.Namespace) -> None:
+    """Refuse options that would be ignored: whoever gives one expects it to matter."""
+    for name, schemes in _ONLY_FOR.items():
+        if getattr(arguments, name) and arguments.scheme not in schemes:
+            raise CommandError(f"--{name} means nothing with --scheme {arguments.scheme}")
+    for name, needed in _PARTS.items():
+        if getattr(arguments, name, None) and not getattr(arguments, needed):
+            raise CommandError(f"--{name.replace('_', '-')} needs --{needed}")
+    if arguments.send and arguments.format == "curl":
+        raise CommandError("--send prints the answer; --format curl is for sending it yourself")
+
+
+def _passphrase(arguments: argparse.Namespace) -> Any:
+    """Return what asks for the passphrase of an encrypted key, or None where nobody can be."""
+    name = arguments.passphrase_env
+    if name is not None:
+
+        def from_environment() -> bytes:
+            if name not in os.environ:
+                raise CommandError(f"--passphrase-env {name}: there is no such variable")
+            return os.environb[name.encode()]
+
+        return from_environment
+    # The prompt needs a terminal to be seen on and not to be echoed to.
+    if not sys.stderr.isatty():
+        return None
+    return lambda: getpass.getpass(f"Passphrase of {arguments.key}: ").encode()
+
+
+def _draft(arguments: argparse.Namespace) -> Draft:
+    body = _body(arguments.data)
+    key = arguments.idempotency_key
+    if key is None and wants_key(arguments.method, body):
+        key = str(uuid.uuid4())
+    return draft(
+        arguments.method,
+        arguments.url,
+        [_header(line) for line in arguments.header],
+        body,
+        profile=arguments.profile,
+        idempotency_key=key,
+    )
+
+
+def _sign(arguments: argparse.Namespace, request: Draft, signer: PrivateKey) -> SignedRequest:
+    key = signer.key
+    keyid = arguments.keyid or key.kid or key.thumbprint
+    if arguments.scheme == DETACHED_JWS:
+        return sign_body(request, key, keyid=keyid, encoded=arguments.b64)
+    return sign_request(
+        request,
+        key,
+        label=arguments.label or "sig1",
+        components=arguments.component or (),
+        parameters=_parameters(arguments, key, int(time.time())),
+    )
+
+
+def _how(arguments: argparse.Namespace) -> Sending:
+    timeout = TIMEOUT if arguments.timeout is None else arguments.timeout
+    if not 0 < timeout < math.inf:
+        raise CommandError("--timeout is more than 0 seconds")
+    connect = None
+    if arguments.connect is not None:
+        if not arguments.connect.rpartition(":")[2].isdigit():
+            raise CommandError(f"--connect {arguments.connect!r} is not HOST:PORT")
+        connect = place_of(arguments.connect, "https")
+    return Sending(connect, timeout, arguments.verify_answer)
+
+
+def _text(signed: SignedRequest, arguments: argparse.Namespace) -> str:
+    if arguments.format == "curl":
+        return as_curl(signed, _data_argument(arguments.data))
+    return dumped(as_json(signed)) if arguments.format == "json" else as_headers(signed)
 
 
 def _parameters(arguments: argparse.Namespace, key: Key, now: int) -> dict[str, Any]:

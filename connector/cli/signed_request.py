@@ -1,14 +1,19 @@
-"""A request signed as UCP asks (signatures.md, REST Request Signing), and three ways to show it."""
+"""A request signed as UCP asks: RFC 9421, and the schemes of its first versions."""
 
 from __future__ import annotations
 
-import json
 import re
-import shlex
-from base64 import b64encode
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from canonical import Request, content_digest, parse_signatures, sign, signature_base
+from canonical import (
+    Request,
+    content_digest,
+    parse_signatures,
+    sign,
+    sign_detached,
+    signature_base,
+)
+from canonical.base64 import encode_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,11 +21,17 @@ if TYPE_CHECKING:
     from canonical import Key
 
 BOT_AUTH: Final = "web-bot-auth"
+RFC9421: Final = "rfc9421"
+DETACHED_JWS: Final = "detached-jws"
+TALOS: Final = "talos"
+SCHEMES: Final = (RFC9421, DETACHED_JWS)
+
 _WRITES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 # Visible ASCII alone: what a request line can carry as it is.
 _URL: Final = re.compile(
     r"(?=[!-~]+$)(?P<scheme>https?)://(?P<authority>[^/?#@]+)(?P<rest>(?:[/?#].*)?)", re.IGNORECASE
 )
+_JSON_RPC: Final = re.compile(rb'"jsonrpc"\s*:\s*"2\.0"')
 _METHOD: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110 section 5.6.2: token
 
 
@@ -35,26 +46,45 @@ class Draft(NamedTuple):
     body: bytes
 
     @property
-    def is_write(self) -> bool:
-        """Whether UCP asks for an Idempotency-Key with this method."""
-        return self.method in _WRITES
+    def url(self) -> str:
+        """The URL; its target is the one that is signed, octet for octet."""
+        return f"{self.scheme}://{self.authority}{self.target}"
 
 
 class SignedRequest(NamedTuple):
-    """A request with its signature headers, and the signature base that was signed."""
+    """A request with all its headers, and what was signed."""
 
     draft: Draft
     headers: Sequence[tuple[str, str]]
     base: bytes
+    """The signature base; of the older schemes, the input of the JWS."""
+    scheme: str
+    keyid: str
+    label: str
+    """Empty where the scheme has none."""
 
-    @property
-    def url(self) -> str:
-        """The URL; its target is the one that was signed, octet for octet."""
-        return f"{self.draft.scheme}://{self.draft.authority}{self.draft.target}"
+
+def wants_key(method: str, body: bytes) -> bool:
+    """Tell whether UCP asks for an Idempotency-Key header with such a request.
+
+    Not where the body is JSON-RPC: there the key has a place of its own, ``params.arguments.meta``.
+    """
+    return method in _WRITES and _JSON_RPC.search(body) is None
 
 
-def draft(method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> Draft:
-    """Take a URL apart without changing it; ValueError where it cannot be sent as it is."""
+def draft(
+    method: str,
+    url: str,
+    headers: Sequence[tuple[str, str]],
+    body: bytes,
+    *,
+    profile: str | None,
+    idempotency_key: str | None,
+) -> Draft:
+    """Take a URL apart without changing it and add the headers that every scheme sends.
+
+    A header that was given is never replaced. ValueError where something cannot be sent as it is.
+    """
     if _METHOD.fullmatch(method) is None:
         raise ValueError(f"{method!r} is not a method")
     match = _URL.fullmatch(url)
@@ -64,48 +94,60 @@ def draft(method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes
     if "#" in rest:
         raise ValueError("the URL has a fragment, which is never sent")
     target = rest if rest.startswith("/") else f"/{rest}"
-    return Draft(method, match["scheme"].lower(), match["authority"], target, headers, body)
+    default = [("Host", match["authority"])]
+    if profile is not None:
+        default.append(("UCP-Agent", f'profile="{profile}"'))
+    if idempotency_key is not None:
+        default.append(("Idempotency-Key", idempotency_key))
+    if body:
+        default.append(("Content-Type", "application/json"))
+    complete = _with_defaults(headers, default)
+    for name, value in complete:
+        if not value.isprintable():
+            raise ValueError(f"the value of {name} has a character that no header can have")
+    return Draft(method, match["scheme"].lower(), match["authority"], target, complete, body)
 
 
 def sign_request(
     request: Draft,
     key: Key,
     *,
-    profile: str | None,
-    idempotency_key: str | None,
     label: str,
     components: Sequence[str],
     parameters: Mapping[str, Any],
 ) -> SignedRequest:
-    """Add what UCP asks for and sign; ``components`` empty covers all that must be covered.
+    """Sign by RFC 9421; ``components`` empty covers all that must be covered.
 
-    A header that was given is never replaced. Raises CanonicalError.
+    ``parameters`` name the keyid. Raises CanonicalError.
     """
     headers = list(request.headers)
-
-    def default(name: str, value: str) -> None:
-        if all(given.lower() != name.lower() for given, _ in headers):
-            headers.append((name, value))
-
-    default("Host", request.authority)
-    if profile is not None:
-        default("UCP-Agent", f'profile="{profile}"')
-    if idempotency_key is not None:
-        default("Idempotency-Key", idempotency_key)
     if request.body:
-        default("Content-Type", "application/json")
-        default("Content-Digest", content_digest(request.body))
+        headers = _with_defaults(headers, [("Content-Digest", content_digest(request.body))])
     bot_auth = parameters.get("tag") == BOT_AUTH
     covered = components or _required(request, headers, label if bot_auth else None)
-    message = _message(request, headers)
+    message = as_message(request, headers)
     signature_input, signature = sign(message, key, covered, label=label, **parameters)
     headers += [("Signature-Input", signature_input), ("Signature", signature)]
-    signed = _message(request, headers)
+    signed = as_message(request, headers)
     mine = next(each for each in parse_signatures(signed) if each.label == label)
-    return SignedRequest(request, headers, signature_base(signed, mine))
+    base = signature_base(signed, mine)
+    return SignedRequest(request, headers, base, RFC9421, parameters["keyid"], label)
 
 
-def _message(request: Draft, headers: Sequence[tuple[str, str]]) -> Request:
+def sign_body(request: Draft, key: Key, *, keyid: str, encoded: bool) -> SignedRequest:
+    """Sign the body with a detached JWS (2026-01), and nothing else of the request.
+
+    The octets themselves are signed (RFC 7797), or with ``encoded`` their base64url text.
+    """
+    jws = sign_detached(request.body, key, b64=encoded, headers={"kid": keyid})
+    payload = encode_url(request.body).encode("ascii") if encoded else request.body
+    base = jws.partition(".")[0].encode("ascii") + b"." + payload
+    headers = [*request.headers, ("Request-Signature", jws)]
+    return SignedRequest(request, headers, base, DETACHED_JWS, keyid, "")
+
+
+def as_message(request: Draft, headers: Sequence[tuple[str, str]]) -> Request:
+    """Return the request with these headers as ``canonical`` takes it."""
     return Request(
         method=request.method,
         target=request.target,
@@ -113,6 +155,13 @@ def _message(request: Draft, headers: Sequence[tuple[str, str]]) -> Request:
         headers=list(headers),
         body=request.body,
     )
+
+
+def _with_defaults(
+    given: Sequence[tuple[str, str]], default: Sequence[tuple[str, str]]
+) -> list[tuple[str, str]]:
+    names = {name.lower() for name, _ in given}
+    return [*given, *(line for line in default if line[0].lower() not in names)]
 
 
 def _required(request: Draft, headers: Sequence[tuple[str, str]], label: str | None) -> list[str]:
@@ -128,60 +177,3 @@ def _required(request: Draft, headers: Sequence[tuple[str, str]], label: str | N
         member = "signature-agent" if label is None else f'"signature-agent";key="{label}"'
         covered.append(member)
     return covered
-
-
-def as_headers(signed: SignedRequest) -> str:
-    """Show one header a line."""
-    return "\n".join(f"{name}: {value}" for name, value in signed.headers)
-
-
-def as_curl(signed: SignedRequest, data_argument: str | None) -> str:
-    """Show a curl command line for a POSIX shell.
-
-    ``data_argument`` is what curl reads the body from (``@FILE``); without it the body stands in
-    the line, and must be text without NUL: ValueError.
-    """
-    # --path-as-is: curl would take dot segments out. --data-binary: and line ends out of bodies.
-    words = ["curl", "--path-as-is", "--request", signed.draft.method]
-    lines = [shlex.join(words)]
-    for name, value in signed.headers:
-        # curl drops a header without value, unless it ends in a semicolon.
-        lines.append(shlex.join(["--header", f"{name}: {value}" if value else f"{name};"]))
-    if signed.draft.body:
-        lines.append(shlex.join(["--data-binary", data_argument or _text(signed.draft.body)]))
-    # curl reads brackets and braces in a URL as patterns.
-    lines.append(shlex.join(["--globoff", signed.url]))
-    return " \\\n  ".join(lines)
-
-
-def as_json(signed: SignedRequest) -> str:
-    """Show a JSON object: what is sent, and the signature base."""
-    body: dict[str, str] = {}
-    if signed.draft.body:
-        try:
-            body["body"] = signed.draft.body.decode("utf-8")
-        except UnicodeDecodeError:
-            body["body_base64"] = b64encode(signed.draft.body).decode("ascii")
-    return json.dumps(
-        {
-            "method": signed.draft.method,
-            "url": signed.url,
-            "headers": [list(line) for line in signed.headers],
-            **body,
-            "signature_base": signed.base.decode("ascii"),
-        },
-        indent=2,
-    )
-
-
-def _text(body: bytes) -> str:
-    try:
-        text = body.decode("utf-8")
-    except UnicodeDecodeError:
-        text = "\0"
-    # An argument ends at a NUL, and curl reads a file where it begins with "@".
-    if "\0" in text or text.startswith("@"):
-        raise ValueError(
-            "the body cannot stand in a command line; put it into a file: --data @FILE"
-        )
-    return text

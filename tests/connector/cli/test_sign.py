@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
-from canonical import Request, load_key, parse_signatures, verify
+from canonical import Request, load_key, parse_signatures, verify, verify_detached
+from canonical.jws import protected_header
 from connector.cli.main import main
 from connector.diagnosis.generator.keys import private_jwk, public_jwk, thumbprint
 
@@ -264,7 +265,7 @@ def test_keyid_chooses_a_key_of_a_set(tmp_path: Path, capsys: pytest.CaptureFixt
             Ed25519PrivateKey.generate().private_bytes(
                 Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"x")
             ),
-            "encrypted",
+            "encrypted; name the variable with --passphrase-env",
         ),
     ],
 )
@@ -294,9 +295,122 @@ def test_a_key_that_cannot_sign_is_one_clear_line(
         (["GET", URL, "--label", "UPPER"], "UPPER"),
         (["POST", URL, "--data", "@/nowhere/at/all"], "No such file"),
         (["POST", URL, "--data", "\0", "--format", "curl"], "command line"),
+        (["POST", URL, "--idempotency-key", "a\r\nX: y"], "no header can have"),
+        (["GET", URL, "--profile", "https://p.example/\n"], "no header can have"),
+        (["GET", URL, "--b64"], "--b64 means nothing with --scheme rfc9421"),
+        (["GET", URL, "--scheme", "detached-jws", "--tag", "x"], "--tag means nothing"),
+        (["GET", URL, "--scheme", "detached-jws", "--created", "1"], "--created means nothing"),
+        (["GET", URL, "--connect", "127.0.0.1:1"], "--connect needs --send"),
+        (["GET", URL, "--verify-answer", "x"], "--verify-answer needs --send"),
+        (["GET", URL, "--send", "--format", "curl"], "--format curl"),
+        (["GET", URL, "--send", "--timeout", "0"], "--timeout"),
+        (["GET", URL, "--send", "--timeout", "nan"], "--timeout"),
+        (["GET", URL, "--send", "--connect", "127.0.0.1"], "is not HOST:PORT"),
+        (["GET", URL, "--send", "--connect", "::1:80"], "is not HOST:PORT"),
+        (["GET", URL, "--send", "--connect", "127.0.0.1:70000"], "no port from 1 to 65535"),
+        (["GET", "https://shop.example.com:99999/", "--send"], "no port from 1 to 65535"),
+        (["GET", URL, "--send", "--verify-answer", "/nowhere/at/all"], "No such file"),
+        (["GET", URL, "--send", "--header", "Transfer-Encoding: chunked"], "leave Transfer-Enc"),
+        (["GET", URL, "--send", "--header", "Content-Length: 3"], "Content-Length"),
     ],
 )
 def test_a_request_that_cannot_be_signed_is_one_clear_line(
     argv: list[str], says: str, key_file: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert says in _complaint(capsys, *argv, "--key", key_file)
+
+
+def _encrypted(passphrase: bytes) -> bytes:
+    key = ec.generate_private_key(ec.SECP256R1())
+    encryption = BestAvailableEncryption(passphrase)
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
+
+
+def test_an_encrypted_key_is_opened_with_the_passphrase_of_a_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "key.pem"
+    path.write_bytes(_encrypted(b"open sesame"))
+    argv = ["GET", URL, "--key", str(path), "--passphrase-env", "SESAME"]
+
+    assert "there is no such variable" in _complaint(capsys, *argv)
+    monkeypatch.setenv("SESAME", "hocus pocus")
+    complaint = _complaint(capsys, *argv)
+    assert "the passphrase does not open the key" in complaint
+    assert "hocus" not in complaint
+    monkeypatch.setenv("SESAME", "open sesame")
+    assert _sign(capsys, *argv)["headers"][-1][0] == "Signature"
+
+
+def test_a_variable_does_no_harm_where_the_key_is_not_encrypted(
+    key_file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = _sign(capsys, "GET", URL, "--key", key_file, "--passphrase-env", "NOT_SET_AT_ALL")
+
+    _check(document, "platform-2026")
+
+
+def test_at_a_terminal_the_passphrase_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "key.pem"
+    path.write_bytes(_encrypted(b"open sesame"))
+    asked = []
+
+    def answer(prompt: str) -> str:
+        asked.append(prompt)
+        return "open sesame"
+
+    monkeypatch.setattr("getpass.getpass", answer)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    _sign(capsys, "GET", URL, "--key", str(path))
+
+    assert asked == [f"Passphrase of {path}: "]
+
+
+@pytest.mark.parametrize("encoded", [False, True], ids=["octets", "base64url"])
+def test_a_detached_jws_signs_the_body_alone(
+    key_file: str, capsys: pytest.CaptureFixture[str], *, encoded: bool
+) -> None:
+    argv = ["POST", URL, "--key", key_file, "--scheme", "detached-jws", "--data", '{"a":1}']
+    document = _sign(capsys, *argv, "--profile", PROFILE, *(["--b64"] if encoded else []))
+
+    names = [name for name, _ in document["headers"]]
+    assert names == ["Host", "UCP-Agent", "Idempotency-Key", "Content-Type", "Request-Signature"]
+    jws = document["headers"][-1][1]
+    protected = verify_detached(jws, b'{"a":1}', load_key(public_jwk("platform-2026")))
+    assert protected["kid"] == "platform-2026"
+    assert protected.get("b64", True) is encoded
+    header = jws.partition(".")[0]
+    assert document["signature_base"] == header + (".eyJhIjoxfQ" if encoded else '.{"a":1}')
+
+
+def test_a_jws_names_the_thumbprint_of_a_key_that_has_no_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "key.json"
+    jwk = {name: value for name, value in private_jwk("platform-2026").items() if name != "kid"}
+    path.write_text(json.dumps(jwk))
+    document = _sign(
+        capsys, "POST", URL, "--key", str(path), "--scheme", "detached-jws", "--data", "{}"
+    )
+
+    protected = protected_header(document["headers"][-1][1])
+    assert protected["kid"] == thumbprint("platform-2026")
+
+
+def test_a_json_rpc_body_gets_no_key_beside_its_own(
+    key_file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "tools/call",
+        "params": {"name": "cancel_checkout", "arguments": {"meta": {"idempotency-key": "k"}}},
+    }
+    url = "https://shop.example.com/ucp/mcp"
+    document = _sign(capsys, "POST", url, "--key", key_file, "--data", json.dumps(call))
+
+    assert "Idempotency-Key" not in dict(document["headers"])
+    target = document["url"].removeprefix("https://shop.example.com")
+    assert target == "/ucp/mcp"
