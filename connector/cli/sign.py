@@ -87,6 +87,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--endpoint", metavar="PATH", help="the REST endpoint, to which talos's path is relative")
     add("--format", choices=("headers", "curl", "json"), default="headers", help="what to print")
     _configure_sending(parser.add_argument_group("sending"))
+    _configure_vector(parser.add_argument_group("a test vector"))
 
 
 def _configure_sending(group: argparse._ArgumentGroup) -> None:
@@ -101,12 +102,24 @@ def _configure_sending(group: argparse._ArgumentGroup) -> None:
     )
 
 
+def _configure_vector(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--vector", metavar="FILE", help="add the request to this vector file, or begin one")
+    add("--id", metavar="ID", help="the case's id, which no other case of the file has")
+    add("--description", metavar="TEXT", help="what the case shows, in a sentence")
+    add("--rule", metavar="TEXT", help="the rule that it is about")
+    add("--include-test-key", action="store_true", help="the private key may stand in the file")
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Sign, and do what was asked with it."""
     _check_options(arguments)
     signer = read_private_key(arguments.key, arguments.keyid, _passphrase(arguments))
+    now = int(time.time())
     try:
-        signed = _sign(arguments, _draft(arguments), signer)
+        signed = _sign(arguments, _draft(arguments), signer, now)
+        if arguments.vector is not None:
+            _add_to_vectors(signed, signer, arguments, now)
         if arguments.send:
             return send_signed(signed, _how(arguments), json=arguments.format == "json")
         text = _text(signed, arguments)
@@ -124,8 +137,21 @@ def _check_options(arguments: argparse.Namespace) -> None:
     for name, needed in _PARTS.items():
         if getattr(arguments, name, None) and not getattr(arguments, needed):
             raise CommandError(f"--{name.replace('_', '-')} needs --{needed}")
+    if arguments.vector is not None:
+        _check_vector_options(arguments)
     if arguments.send and arguments.format == "curl":
         raise CommandError("--send prints the answer; --format curl is for sending it yourself")
+
+
+def _check_vector_options(arguments: argparse.Namespace) -> None:
+    for name in ("id", "description", "rule"):
+        if not getattr(arguments, name):
+            raise CommandError(f"--vector needs --{name}")
+    if not arguments.include_test_key:
+        raise CommandError(
+            "a vector file holds the private keys of its cases, for others to sign again:"
+            " use a key made for tests alone, and say so with --include-test-key"
+        )
 
 
 def _passphrase(arguments: argparse.Namespace) -> Any:
@@ -160,7 +186,9 @@ def _draft(arguments: argparse.Namespace) -> Draft:
     )
 
 
-def _sign(arguments: argparse.Namespace, request: Draft, signer: PrivateKey) -> SignedRequest:
+def _sign(
+    arguments: argparse.Namespace, request: Draft, signer: PrivateKey, now: int
+) -> SignedRequest:
     key = signer.key
     keyid = arguments.keyid or key.kid or key.thumbprint
     if arguments.scheme == DETACHED_JWS:
@@ -170,7 +198,28 @@ def _sign(arguments: argparse.Namespace, request: Draft, signer: PrivateKey) -> 
         key,
         label=arguments.label or "sig1",
         components=arguments.component or (),
-        parameters=_parameters(arguments, key, int(time.time())),
+        parameters=_parameters(arguments, key, now),
+    )
+
+
+def _add_to_vectors(
+    signed: SignedRequest, signer: PrivateKey, arguments: argparse.Namespace, now: int
+) -> None:
+    # Loads the gateway's rooms, which nothing else here needs.
+    from connector.cli.vector_case import Told, add_case  # noqa: PLC0415 - see above
+
+    created = _created(arguments, now)
+    told = Told(
+        arguments.vector,
+        arguments.id,
+        arguments.description,
+        arguments.rule,
+        arguments.endpoint,
+    )
+    count = add_case(signed, signer, now if created is None else created, told)
+    sys.stderr.write(
+        f"{arguments.vector}: case {arguments.id!r} added, {count} in all;"
+        f" it holds the private key {signed.keyid!r}\n"
     )
 
 
@@ -195,9 +244,8 @@ def _text(signed: SignedRequest, arguments: argparse.Namespace) -> str:
 def _parameters(arguments: argparse.Namespace, key: Key, now: int) -> dict[str, Any]:
     """Collect the signature's parameters in the order in which they are sent."""
     parameters: dict[str, Any] = {}
-    created = None
-    if arguments.created != "none":
-        created = now if arguments.created is None else _seconds(arguments.created, "--created")
+    created = _created(arguments, now)
+    if created is not None:
         parameters["created"] = created
     if arguments.expires is not None:
         offset = arguments.expires.startswith("+")
@@ -211,6 +259,12 @@ def _parameters(arguments: argparse.Namespace, key: Key, now: int) -> dict[str, 
         if value is not None:
             parameters[name] = value
     return parameters
+
+
+def _created(arguments: argparse.Namespace, now: int) -> int | None:
+    if arguments.created == "none":
+        return None
+    return now if arguments.created is None else _seconds(arguments.created, "--created")
 
 
 def _header(line: str) -> tuple[str, str]:
