@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test bench fuzz lock clean \
+.PHONY: help venv run test bench fuzz mutation lock clean \
 	check check-format check-lint check-types check-imports check-readme check-deployment
 
 help: ## List these commands
@@ -16,6 +16,7 @@ help: ## List these commands
 	@echo "make run ONCE=1        end after the table of decisions"
 	@echo "make run UPSTREAM=URL  put the gateway in front of that address"
 	@echo "make fuzz SECONDS=600  fuzz every target for so long; TARGETS=\"jcs jws\" picks some"
+	@echo "make mutation MODULES=\"jcs\" change these modules only"
 	@echo "make lock UPGRADE=1    take the newest versions, not only what pyproject.toml asks for"
 	@echo "make test PYTHON=...   use another Python, 3.11 or later"
 
@@ -69,18 +70,27 @@ fuzz: venv ## Fuzz the parsers of canonical/ under atheris, a minute each
 			exit 1; }; }
 	@exec $(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60) $(TARGETS)
 
+mutation: venv ## Change canonical/ in one place at a time and see the tests notice (half an hour)
+	@$(BIN)/python -c "import cosmic_ray" 2>/dev/null || { \
+		echo "== Installing what tests/mutation/requirements.lock pins"; \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input \
+			--no-build-isolation --require-hashes -r tests/mutation/requirements.lock; }
+	@exec $(BIN)/python -m tests.mutation $(MODULES)
+
 # --no-config, and no option that names an index: where packages come from is the machine's matter.
 LOCK_WITH := $(BIN)/uv pip compile --no-config --quiet --universal --python-version 3.11 \
-	--generate-hashes --only-binary :all: $(if $(UPGRADE),--upgrade) \
+	--generate-hashes $(if $(UPGRADE),--upgrade) \
 	--custom-compile-command "make lock  (uv pip compile --universal --python-version 3.11 --generate-hashes)"
 
 lock: venv ## Make the lock files again from pyproject.toml
 	@echo "== Resolving tests/requirements.lock"
-	@$(LOCK_WITH) --extra dev --output-file tests/requirements.lock pyproject.toml
+	@$(LOCK_WITH) --only-binary :all: --extra dev --output-file tests/requirements.lock pyproject.toml
 	@echo "== Resolving tests/fuzz/requirements.lock"
-	@$(LOCK_WITH) --group fuzz --output-file tests/fuzz/requirements.lock
+	@$(LOCK_WITH) --only-binary :all: --group fuzz --output-file tests/fuzz/requirements.lock
+	@echo "== Resolving tests/mutation/requirements.lock"
+	@$(LOCK_WITH) --constraints tests/requirements.lock --group mutation --output-file tests/mutation/requirements.lock
 	@echo "== Resolving requirements.lock"
-	@$(LOCK_WITH) --constraints tests/requirements.lock --output-file requirements.lock pyproject.toml
+	@$(LOCK_WITH) --only-binary :all: --constraints tests/requirements.lock --output-file requirements.lock pyproject.toml
 
 clean: ## Remove .venv and everything generated, but no store, audit log or key
 	@echo "== Removing .venv, build output and caches"

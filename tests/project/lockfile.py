@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 RUN_TIME = "requirements.lock"
 DEVELOPMENT = "tests/requirements.lock"
 FUZZING = "tests/fuzz/requirements.lock"
+MUTATION = "tests/mutation/requirements.lock"
 
 _PIN = re.compile(r"^(?P<name>[a-z0-9-]+)(?:\[[a-z,]+\])?==(?P<version>[^ ;]+)")
 

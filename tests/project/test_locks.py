@@ -10,6 +10,7 @@ import pytest
 from tests.project.lockfile import (
     DEVELOPMENT,
     FUZZING,
+    MUTATION,
     RUN_TIME,
     declared,
     grouped,
@@ -18,7 +19,7 @@ from tests.project.lockfile import (
     text_of,
 )
 
-LOCKS = (RUN_TIME, DEVELOPMENT, FUZZING)
+LOCKS = (RUN_TIME, DEVELOPMENT, FUZZING, MUTATION)
 
 
 @pytest.mark.parametrize("lock", LOCKS)
@@ -36,6 +37,14 @@ def test_every_package_is_pinned_once(lock: str) -> None:
 def test_what_fuzzing_needs_is_in_a_lock_of_its_own() -> None:
     assert set(pins(FUZZING)) == grouped("fuzz")
     assert grouped("fuzz").isdisjoint(pins(DEVELOPMENT))
+
+
+def test_what_mutation_needs_is_in_a_lock_that_agrees_with_the_other_one() -> None:
+    shared = pins(MUTATION).keys() & pins(DEVELOPMENT).keys()
+    assert grouped("mutation") <= set(pins(MUTATION))
+    assert {name: pins(MUTATION)[name] for name in shared} == {
+        name: pins(DEVELOPMENT)[name] for name in shared
+    }
 
 
 @pytest.mark.parametrize("lock", LOCKS)
