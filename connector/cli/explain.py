@@ -3,43 +3,70 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
+import ssl
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from canonical import CanonicalError, Request, parse_signatures
+from canonical.targets import normal_authority
 from connector.cli.failure import CommandError
+from connector.diagnosis.audit_record import explain_record
 from connector.diagnosis.document_table import OneDocument
-from connector.diagnosis.explanation import FAULT, OK, explain
-from connector.diagnosis.judging import Judge, merchant_settings
-from connector.diagnosis.raw_request import RawRequestError, read_request
+from connector.diagnosis.explanation import explain
+from connector.diagnosis.explanation_report import (
+    as_json,
+    as_text,
+    record_as_json,
+    record_as_text,
+)
+from connector.diagnosis.inputs import KINDS, MAX_INPUT, read_input
+from connector.diagnosis.judging import MERCHANT, Judge, merchant_settings
+from connector.diagnosis.key_documents import as_profile
+from connector.diagnosis.profile_sources import RememberedFetch
+from connector.diagnosis.raw_request import RawRequestError
+from connector.diagnosis.their_base import MAX_BASE
 from connector.diagnosis.vectors import Accept
-from connector.diagnosis.verdicts import Refused, brief
+from connector.egress.fetch import Fetcher
+from connector.egress.resolving import Resolver
+from connector.egress.urls import normalise
+from connector.errors import Refusal
 from connector.settings.loading import ConfigurationError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
 
-    from connector.diagnosis.explanation import Candidate, Check, Explanation
+    from connector.diagnosis.explanation import Explanation
     from connector.diagnosis.vectors import WireRequest
+    from connector.settings.schema import Settings
 
-_MARKS: Final = {OK: "ok   ", FAULT: "FAULT"}
-_UNREACHED: Final = "-    "
 # The first segments of the operations' paths: what stands before them is the endpoint.
 _OPERATIONS: Final = re.compile(r"(.*?)/(?:checkout-sessions|carts|orders|catalog)(?:[/?].*)?")
+_MAX_DOCUMENT: Final = 1 << 20
+_URL: Final = re.compile(r"https?://", re.IGNORECASE)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add = parser.add_argument
     add(
-        "request", nargs="?", default="-", metavar="FILE", help="the request as raw HTTP (or stdin)"
+        "request",
+        nargs="?",
+        default="-",
+        metavar="FILE",
+        help="raw HTTP, a curl command line, a HAR file or entry, or an audit record (or stdin)",
     )
-    add("--profile", metavar="FILE", help="the platform's profile, with its keys")
-    add("--scheme", choices=("https", "http"), default="https", help="the merchant's scheme")
+    add("--input", choices=KINDS, help="what FILE holds (default: told by how it begins)")
+    add("--entry", type=int, metavar="N", help="the entry of a HAR file, counted from 1")
+    keys = parser.add_mutually_exclusive_group()
+    keys.add_argument("--profile", metavar="FILE|URL", help="the platform's profile, with its keys")
+    keys.add_argument("--key", metavar="FILE", help="the public key: JWK, JWK set or PEM")
+    keys.add_argument("--fetch", action="store_true", help="fetch the profile that UCP-Agent names")
+    add("--their-base", metavar="FILE", help="the signer's own signature base, to compare")
+    add("--scheme", choices=("https", "http"), help="the merchant's scheme (default: the URL's)")
     add("--authority", metavar="HOST", help="the merchant's authority (default: the Host)")
     add("--endpoint", metavar="PATH", help="the REST endpoint (default: told by the path)")
     add("--version", action="append", metavar="DATE", help="a version that the merchant speaks")
@@ -50,114 +77,145 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Explain; 0 where the request is accepted, 1 where it is refused."""
-    data = sys.stdin.buffer.read() if arguments.request == "-" else _read(arguments.request)
-    profile = None if arguments.profile is None else _read(arguments.profile)
+    data = _octets(arguments.request, MAX_INPUT)
+    their_base = None if arguments.their_base is None else _octets(arguments.their_base, MAX_BASE)
     try:
-        request = read_request(data, arguments.scheme)
-        settings = merchant_settings(
-            _merchant(arguments, request),
-            discovery={"insecure_allow_loopback_profiles": arguments.allow_loopback_profile},
+        given = read_input(
+            data,
+            kind=arguments.input,
+            scheme=arguments.scheme,
+            entry=arguments.entry,
+            read_file=lambda path: _octets(path, MAX_INPUT),
         )
+        if given.request is None:
+            record = explain_record(given.record, their_base)
+            text = record_as_json(record) if arguments.json else record_as_text(record)
+            sys.stdout.write(f"{text}\n")
+            return 0 if record.good else 1
+        explanation, notes = _explained(arguments, given.request, their_base)
     except (RawRequestError, ConfigurationError) as error:
         raise CommandError(f"{arguments.request}: {error}") from error
-    now = time.time() if arguments.now is None else arguments.now
-
-    async def explained() -> Explanation:
-        judge = Judge(settings, OneDocument(profile), now)
-        try:
-            return await explain(request, judge)
-        finally:
-            await judge.aclose()
-
-    explanation = asyncio.run(explained())
-    text = _json(explanation) if arguments.json else "\n".join(_lines(explanation))
+    text = (
+        as_json(given.kind, explanation, notes) if arguments.json else as_text(explanation, notes)
+    )
     sys.stdout.write(f"{text}\n")
     return 0 if isinstance(explanation.decision, Accept) else 1
 
 
-def _read(path: str) -> bytes:
-    return Path(path).read_bytes()
+def _explained(
+    arguments: argparse.Namespace, request: WireRequest, their_base: bytes | None
+) -> tuple[Explanation, list[str]]:
+    """Judge the request with the keys that were asked for."""
+    endpoint = _endpoint(arguments, request)
+    settings = merchant_settings(
+        _merchant(arguments, request, endpoint),
+        discovery={"insecure_allow_loopback_profiles": arguments.allow_loopback_profile},
+    )
+    source = _source(arguments, request, settings)
+    now = time.time() if arguments.now is None else arguments.now
+
+    async def explained() -> Explanation:
+        judge = Judge(settings, source, now)
+        try:
+            return await explain(
+                request, judge, profile=source.seen, endpoint=endpoint, their_base=their_base
+            )
+        finally:
+            await judge.aclose()
+
+    explanation = asyncio.run(explained())
+    return explanation, _notes(arguments, source)
 
 
-def _merchant(arguments: argparse.Namespace, request: WireRequest) -> dict[str, Any]:
+def _source(
+    arguments: argparse.Namespace, request: WireRequest, settings: Settings
+) -> OneDocument | RememberedFetch:
+    """Return where the profile comes from."""
+    if arguments.key is not None:
+        data = _octets(arguments.key, _MAX_DOCUMENT)
+        version = (arguments.version or MERCHANT["versions"])[0]
+        try:
+            return OneDocument(as_profile(data, _keyids(request), version))
+        except RawRequestError as error:
+            raise CommandError(f"{arguments.key}: {error}") from error
+    given = arguments.profile
+    if given is not None and _URL.match(given) is None:
+        return OneDocument(_octets(given, _MAX_DOCUMENT))
+    if given is None and not arguments.fetch:
+        return OneDocument(None)
+    discovery = settings.discovery
+    fetcher = Fetcher(
+        resolve=Resolver(1),
+        tls=ssl.create_default_context(),
+        max_document=discovery.max_document,
+        connect_timeout=discovery.connect_timeout,
+        timeout=discovery.timeout,
+        allow_loopback=discovery.insecure_allow_loopback_profiles,
+    )
+    if given is None:
+        return RememberedFetch(fetcher)
+    try:
+        return RememberedFetch(
+            fetcher, normalise(given, allow_loopback=arguments.allow_loopback_profile)
+        )
+    except Refusal as refusal:
+        raise CommandError(f"--profile: {refusal.explanation}") from refusal
+
+
+def _notes(arguments: argparse.Namespace, source: OneDocument | RememberedFetch) -> list[str]:
+    notes = []
+    if arguments.key is not None:
+        notes.append("the keys of --key stand in for the profile, which was not looked at")
+    asked = source.asked if isinstance(source, RememberedFetch) else ""
+    if asked and arguments.profile not in (None, asked):
+        notes.append(f"UCP-Agent names {ascii(asked)[1:-1]}, not the profile given")
+    return notes
+
+
+def _keyids(request: WireRequest) -> list[str]:
+    """Name the keys that the request's signatures ask for."""
+    message = Request(method=request.method, target=request.target, headers=request.headers)
+    try:
+        signatures = parse_signatures(message)
+    except CanonicalError:
+        return []
+    named = (str(signature.parameters.get("keyid", "")) for signature in signatures[:4])
+    return list(dict.fromkeys(named))
+
+
+def _octets(path: str, limit: int) -> bytes:
+    """Read a file, or standard input for ``-``, of at most ``limit`` octets."""
+    if path == "-":
+        data = sys.stdin.buffer.read(limit + 1)
+    else:
+        with Path(path).open("rb") as file:
+            data = file.read(limit + 1)
+    if len(data) > limit:
+        raise CommandError(f"{path}: more than {limit} octets")
+    return data
+
+
+def _endpoint(arguments: argparse.Namespace, request: WireRequest) -> str:
+    if arguments.endpoint is not None:
+        return str(arguments.endpoint)
+    match = _OPERATIONS.fullmatch(request.target)
+    return match[1] if match else ""
+
+
+def _merchant(arguments: argparse.Namespace, request: WireRequest, endpoint: str) -> dict[str, Any]:
     """Describe the merchant that the request was meant for."""
     authority = arguments.authority
     if authority is None:
         hosts = [value for name, value in request.headers if name.lower() == b"host"]
         authority = hosts[0].decode("latin-1") if hosts else "host.missing"
-    endpoint = arguments.endpoint
-    if endpoint is None:
-        match = _OPERATIONS.fullmatch(request.target)
-        endpoint = match[1] if match else ""
+        # A merchant's authorities are listed without the default port; Host may have it.
+        with suppress(CanonicalError):
+            authority = normal_authority(request.scheme, authority)
     merchant: dict[str, Any] = {
-        "scheme": arguments.scheme,
+        "scheme": request.scheme,
         "authorities": [authority.lower()],
         "endpoints": {"rest": endpoint or "/", "mcp": "off"},
     }
     if arguments.version:
         merchant["versions"] = arguments.version
     return merchant
-
-
-def _lines(explanation: Explanation) -> Iterator[str]:
-    """Say it for a reader."""
-    decision = explanation.decision
-    if isinstance(decision, Refused):
-        yield f"refused: {brief(decision)}"
-        yield f"  {decision.explanation}"
-    else:
-        yield f"accepted: {decision.identity}, keyid {decision.keyid!r}, label {decision.label}"
-    yield "request"
-    yield from (f"  {line}" for line in explanation.head)
-    yield "checks of the request"
-    yield from map(_check_line, explanation.checks)
-    for candidate in explanation.candidates:
-        yield from _candidate_lines(candidate)
-
-
-def _candidate_lines(candidate: Candidate) -> Iterator[str]:
-    yield f"signature {candidate.label}, keyid {candidate.keyid!r}"
-    yield from map(_check_line, candidate.checks)
-    if candidate.alone is not None:
-        does = "verifies" if candidate.alone else "does not verify either"
-        yield f"  the signature itself {does} with the published key"
-    if candidate.base_fault:
-        yield f"  no signature base: {candidate.base_fault}"
-        return
-    yield "  signature base, as rebuilt"
-    width = len(str(len(candidate.base)))
-    for number, line in enumerate(candidate.base, 1):
-        yield f"  {number:>{width}}  {line}"
-
-
-def _check_line(check: Check) -> str:
-    line = f"  {_MARKS.get(check.outcome, _UNREACHED)}  {check.step}"
-    if check.outcome == FAULT:
-        line += f": {brief(Refused(check.code, check.reason, ''))}: {check.explanation}"
-    return line
-
-
-def _json(explanation: Explanation) -> str:
-    decision = explanation.decision
-    named = "reject" if isinstance(decision, Refused) else "accept"
-    return json.dumps(
-        {
-            "decision": {"decision": named, **_without_base(decision._asdict())},
-            "request": list(explanation.head),
-            "checks": [check._asdict() for check in explanation.checks],
-            "candidates": [
-                {
-                    **candidate._asdict(),
-                    "checks": [check._asdict() for check in candidate.checks],
-                    "base": list(candidate.base),
-                }
-                for candidate in explanation.candidates
-            ],
-        },
-        indent=2,
-    )
-
-
-def _without_base(members: dict[str, Any]) -> dict[str, Any]:
-    """Leave the base to the candidate, where secrets in it are masked."""
-    return {name: value for name, value in members.items() if name != "signature_base"}

@@ -54,3 +54,7 @@ class OneDocument:
         if self._body is None:
             raise Refusal("profile_unreachable", "not_given", f"{url.url} was not given here")
         return FetchedDocument(self._body, "", "")
+
+    def seen(self) -> bytes | None:
+        """Return the document, asked for or not."""
+        return self._body

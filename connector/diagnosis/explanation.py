@@ -6,23 +6,30 @@ signature does not hide what is wrong with another one.
 
 from __future__ import annotations
 
+import json
 from base64 import b64encode
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
-from canonical import CanonicalError, Request, signature_base, verify
+from canonical import CanonicalError, Request, parse_signatures, signature_base, verify
 from connector.authentication.body import check_body
-from connector.authentication.candidates import STEPS, read_signatures
-from connector.diagnosis.masking import base_lines, head_lines
+from connector.authentication.candidates import MAX_CANDIDATES, STEPS, read_signatures
+from connector.diagnosis.causes.catalogue import find_causes
+from connector.diagnosis.causes.evidence import Evidence, Observed
+from connector.diagnosis.masking import base_lines, escaped, head_lines
+from connector.diagnosis.their_base import compare
+from connector.diagnosis.vectors import Accept
 from connector.errors import Refusal
 from connector.transports.media import check_media
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from canonical import Signature
     from connector.authentication.verification import Examined
+    from connector.diagnosis.causes.cause import Finding
     from connector.diagnosis.judging import Judge
-    from connector.diagnosis.vectors import Accept, WireRequest
+    from connector.diagnosis.their_base import Difference
+    from connector.diagnosis.vectors import WireRequest
     from connector.diagnosis.verdicts import Refused
     from connector.steps import Caller, Received
 
@@ -56,6 +63,10 @@ class Candidate(NamedTuple):
     base: tuple[str, ...]
     base_fault: str
     alone: bool | None
+    causes: tuple[Finding, ...]
+    """What explains the failed checks: of this signature, and those of the request."""
+    theirs: Difference | None
+    """How the signer's own base differs, where it was given and belongs to this signature."""
 
 
 class Explanation(NamedTuple):
@@ -67,6 +78,8 @@ class Explanation(NamedTuple):
     checks: tuple[Check, ...]
     """What is checked of the request as a whole."""
     candidates: tuple[Candidate, ...]
+    causes: tuple[Finding, ...]
+    """What explains the failed checks where there is no signature to judge."""
 
 
 # Which step of a candidate (ucp-rules section 3) a refusal belongs to: by reason, else by code.
@@ -110,31 +123,119 @@ def step_of(refusal: Refusal) -> str:
     return _STEP_OF.get(refusal.reason) or _STEP_OF[refusal.code.name]
 
 
-async def explain(request: WireRequest, judge: Judge) -> Explanation:
-    """Explain one request as ``judge`` decides it."""
+async def explain(
+    request: WireRequest,
+    judge: Judge,
+    *,
+    profile: Callable[[], bytes | None] = lambda: None,
+    endpoint: str = "",
+    nested_keys: bool = False,
+    their_base: bytes | None = None,
+) -> Explanation:
+    """Explain one request as ``judge`` decides it.
+
+    ``profile`` returns the octets of the platform's profile, asked once the judge has fetched it;
+    ``endpoint`` is the merchant's REST endpoint; ``their_base`` the signer's own base.
+    """
     decision = await judge.decide(request)
     checks: list[Check] = []
     received = _note(checks, "wire and authority", lambda: judge.receive(request))
-    if received is None:
-        return Explanation(decision, head_lines(request), tuple(checks), ())
-    route = _note(checks, "path", lambda: judge.route(received))
-    signatures = _note(checks, "signature headers", lambda: read_signatures(received.request))
-    _note(checks, "media type", lambda: check_media(received.request))
-    candidates, proven = [], None
-    for signature in signatures or ():
-        candidate, proof = await _candidate(signature, received, judge)
-        candidates.append(candidate)
-        proven = proven or proof
-    if proven is None or route is None:
-        checks.append(Check("operation and permission", NOT_REACHED))
-    else:
-        caller, examined = proven
-        _note(
-            checks,
-            "operation and permission",
-            lambda: judge.admit(received, caller, examined.policy),
-        )
-    return Explanation(decision, head_lines(request), tuple(checks), tuple(candidates))
+    route, candidates = None, []
+    proven: tuple[Caller, Examined] | None = None
+    if received is not None:
+        route = _note(checks, "path", lambda: judge.route(received))
+        signatures = _note(checks, "signature headers", lambda: read_signatures(received.request))
+        _note(checks, "media type", lambda: check_media(received.request))
+        for signature in signatures or ():
+            candidate, proof = await _candidate(signature, received, judge)
+            candidates.append((candidate, signature))
+            proven = proven or proof
+        if proven is None or route is None:
+            checks.append(Check("operation and permission", NOT_REACHED))
+        else:
+            caller, examined = proven
+            _note(
+                checks,
+                "operation and permission",
+                lambda: judge.admit(received, caller, examined.policy),
+            )
+        await judge.published_keys(received)
+    evidence = Evidence(
+        _message(request),
+        0.0 if received is None else received.at,
+        endpoint,
+        _parsed(profile()),
+        nested_keys,
+        tuple(_observed(checks)),
+    )
+    judged = tuple(_explained(each, signature, evidence) for each, signature in candidates)
+    if their_base is not None:
+        judged = _compared(judged, [signature for _, signature in candidates], evidence, their_base)
+    alone = () if candidates or isinstance(decision, Accept) else _of_request(evidence)
+    return Explanation(decision, head_lines(request), tuple(checks), judged, alone)
+
+
+def _of_request(evidence: Evidence) -> tuple[Finding, ...]:
+    """Find the causes where no signature got as far as being judged."""
+    try:
+        signatures = parse_signatures(evidence.request)[:MAX_CANDIDATES]
+    except CanonicalError:
+        signatures = []
+    # The wire refused the request, perhaps for what was done to it after it was signed.
+    found = [find_causes(evidence._replace(signature=each)) for each in signatures]
+    return next((causes for causes in found if causes), None) or find_causes(evidence)
+
+
+def _explained(candidate: Candidate, signature: Signature, evidence: Evidence) -> Candidate:
+    """Add the causes of what the candidate failed, or of what the request failed with it."""
+    faults = (*evidence.faults, *_observed(candidate.checks))
+    if not faults:
+        return candidate
+    fine = any(check.step == "signature" and check.outcome == OK for check in candidate.checks)
+    own = evidence._replace(
+        faults=faults, signature=signature, verifies=fine or candidate.alone is True
+    )
+    return candidate._replace(causes=find_causes(own))
+
+
+def _compared(
+    candidates: tuple[Candidate, ...],
+    signatures: list[Signature],
+    evidence: Evidence,
+    theirs: bytes,
+) -> tuple[Candidate, ...]:
+    """Hold the signer's base against the signature that it has most lines in common with."""
+    lines = set(escaped(theirs).splitlines())
+    common = [len(lines.intersection(candidate.base)) for candidate in candidates]
+    return tuple(
+        candidate._replace(theirs=compare(evidence._replace(signature=signature), theirs))
+        if number == common.index(max(common))
+        else candidate
+        for number, (candidate, signature) in enumerate(zip(candidates, signatures, strict=True))
+    )
+
+
+def _observed(checks: Iterable[Check]) -> Iterator[Observed]:
+    for check in checks:
+        if check.outcome == FAULT:
+            yield Observed(check.code, check.reason, check.explanation)
+
+
+def _message(request: WireRequest) -> Request:
+    return Request(
+        method=request.method,
+        target=request.target,
+        scheme=request.scheme,
+        headers=request.headers,
+        body=request.body,
+    )
+
+
+def _parsed(document: bytes | None) -> Any:
+    try:
+        return None if document is None else json.loads(document)
+    except (ValueError, RecursionError):
+        return None  # The check of the profile says so.
 
 
 def _note(checks: list[Check], step: str, make: Callable[[], _Made]) -> _Made | None:
@@ -170,7 +271,7 @@ async def _candidate(
     if any(check.step == "signature" and check.outcome == NOT_REACHED for check in checks):
         alone = await _verifies(signature, received, judge)
     keyid = str(signature.parameters.get("keyid", ""))
-    return Candidate(signature.label, keyid, checks, base, base_fault, alone), proof
+    return Candidate(signature.label, keyid, checks, base, base_fault, alone, (), None), proof
 
 
 def _checks(refusal: Refusal | None, received: Received) -> tuple[Check, ...]:

@@ -1,9 +1,14 @@
-"""What is left of a request when its secrets are taken out."""
+"""What is left of a request when its secrets are taken out.
+
+Values of fields and of query parameters whose names say that they are secret are masked. An
+Idempotency-Key is shown: it is scoped to who signed, and opens nothing for anybody else.
+"""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote
 
 if TYPE_CHECKING:
     from connector.diagnosis.vectors import WireRequest
@@ -15,34 +20,55 @@ _SECRET: Final = re.compile(
     r"|.*(?:token|secret|password|passwd|credential|api-?key|session|auth)",
     re.IGNORECASE,
 )
-_IDENTIFIER: Final = re.compile(r'"([^"]+)"')
+# A mistaken signer's base may lack the quotes, or have others.
+_IDENTIFIER: Final = re.compile(r"\s*\\?[\"']?([A-Za-z0-9_@.\-]+)([^:]*):")
+_NAMED_PARAMETER: Final = re.compile(r';name=\\?"([^"\\]+)')
+_QUERY_PARAMETER: Final = re.compile(r"((?:^|[?& ])([^?&=\s\"]{1,200})=)[^&\s\"]+")
+_WITH_QUERY: Final = frozenset({"@query", "@path", "@target-uri", "@request-target"})
 
 
 def is_secret(name: str) -> bool:
-    """Whether the values of a field are never shown."""
+    """Whether the values of a field, or of a query parameter, are never shown."""
     return _SECRET.fullmatch(name) is not None
+
+
+def mask_query(text: str) -> str:
+    """Mask the values of secret query parameters, wherever in a text a query stands."""
+    return _QUERY_PARAMETER.sub(_masked_parameter, text)
 
 
 def head_lines(request: WireRequest) -> tuple[str, ...]:
     """Show request line and headers; octets that are not ASCII are escaped."""
-    lines = [f"{request.method} {request.target} HTTP/1.1"]
+    lines = [f"{request.method} {mask_query(request.target)} HTTP/1.1"]
     for name, value in request.headers:
-        shown = MASK if is_secret(name.decode("latin-1")) else _escaped(value)
-        lines.append(f"{_escaped(name)}: {shown}")
+        secret = is_secret(name.decode("latin-1"))
+        shown = MASK if secret else mask_query(escaped(value))
+        lines.append(f"{escaped(name)}: {shown}")
     return tuple(lines)
 
 
 def base_lines(base: bytes) -> tuple[str, ...]:
     """Show a signature base line by line."""
-    return tuple(map(_base_line, base.decode("ascii").split("\n")))
+    return tuple(map(base_line, base.decode("ascii").split("\n")))
 
 
-def _base_line(line: str) -> str:
+def base_line(line: str) -> str:
+    """Show one line of a base, the signer's own included."""
     match = _IDENTIFIER.match(line)
-    if match is None or not is_secret(match[1]):
-        return line
-    return f"{line.partition(': ')[0]}: {MASK}"
+    if match is None:
+        return mask_query(line)
+    parameter = _NAMED_PARAMETER.search(match[2])
+    if is_secret(match[1]) or (parameter is not None and is_secret(parameter[1])):
+        return f"{match[0]} {MASK}"
+    if match[1] in _WITH_QUERY:
+        return f"{match[0]}{mask_query(line[match.end() :])}"
+    return line
 
 
-def _escaped(octets: bytes) -> str:
+def escaped(octets: bytes) -> str:
+    """Show octets as ASCII text, the others as escapes."""
     return octets.decode("ascii", "backslashreplace").replace("\x00", "\\x00")
+
+
+def _masked_parameter(match: re.Match[str]) -> str:
+    return match[1] + MASK if is_secret(unquote(match[2])) else match[0]
