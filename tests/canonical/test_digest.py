@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canonical import CanonicalError, check_content_digest, content_digest
+from canonical import CanonicalError, check_content_digest, content_digest, digest
 from canonical.digest import _check_all, checked_algorithms
 
 BODY = b'{"hello": "world"}'
@@ -101,3 +101,30 @@ def test_the_short_way_for_one_digest_says_what_the_parser_says(text: str) -> No
     except CanonicalError:
         found = CanonicalError
     assert expected == found
+
+
+def test_the_usual_value_is_checked_without_the_parser(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unused(*_: object, **__: object) -> None:
+        raise AssertionError("parsed")
+
+    monkeypatch.setattr(digest, "parse_dictionary", unused)
+
+    assert checked_algorithms(SHA256, BODY) == ("sha-256",)
+    with pytest.raises(CanonicalError, match="does not match"):
+        checked_algorithms(SHA256, BODY + b" ")
+    for unusual in (SHA512, SHA256 + " ", SHA256[:-2] + ":", SHA256 + ";a", "x" + SHA256[1:]):
+        with pytest.raises(AssertionError, match="parsed"):
+            checked_algorithms(unusual, BODY)
+
+
+def test_an_unknown_algorithm_is_named_up_to_forty_characters() -> None:
+    with pytest.raises(CanonicalError, match=f"'{'a' * 40}'$"):
+        content_digest(BODY, "a" * 41)
+    with pytest.raises(CanonicalError, match=f": {'a' * 40} is not a byte sequence$"):
+        check_content_digest(f"{'a' * 41}=1", BODY)
+
+
+def test_what_follows_an_unknown_algorithm_is_checked() -> None:
+    assert checked_algorithms(f"md5=:Sd/dVLAcvNLSq16eXua5uQ==:, {SHA512}", BODY) == ("sha-512",)
+    with pytest.raises(CanonicalError, match="sha-512 does not match"):
+        check_content_digest(f"md5=:AAAA:, {SHA512}", BODY + b" ")

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from canonical import CanonicalError, Request, signature_base
+from canonical.targets import authority_of, normal_authority
 
 
 def value(component: str, request: Request) -> str:
@@ -178,3 +179,16 @@ def test_path_and_query_of_an_origin_form_are_the_target_itself(rest: str) -> No
         assert "#" in rest or "\n" in rest
         return
     assert request.target in (path + query, path)
+
+
+@pytest.mark.parametrize("length", [511, 512])
+def test_an_authority_has_at_most_512_characters(length: int) -> None:
+    assert normal_authority("https", "a" * length) == "a" * length
+    with pytest.raises(CanonicalError, match="the authority is malformed"):
+        normal_authority("https", "a" * 513)
+
+
+def test_hosts_that_sort_either_way_around_the_targets_differ_from_it() -> None:
+    for host in ("a.example", "z.example"):
+        with pytest.raises(CanonicalError, match="different authorities"):
+            authority_of(get("https://m.example/", host))
