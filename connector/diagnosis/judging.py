@@ -130,8 +130,8 @@ class Judge:
             self.admit(received, caller, examined.policy)
         except Refusal as refusal:
             return Refused(refusal.code.name, refusal.reason, refusal.explanation)
-        base = caller.signature_base.decode("ascii")
-        return Accept(caller.identity, caller.keyid, caller.label, base)
+        base = caller.signature_base.decode()
+        return Accept(caller.identity, caller.keyid, caller.label, base, caller.scheme)
 
     def examine(self, received: Received) -> Examined:
         """Judge the candidates by what the head says; raises Refusal."""

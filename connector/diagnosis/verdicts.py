@@ -58,7 +58,7 @@ def difference(expected: Accept | Reject, decided: Accept | Refused) -> str:
 
 
 def _first_difference(expected: Accept, decided: Accept) -> str:
-    for name in ("identity", "keyid", "label"):
+    for name in ("scheme", "identity", "keyid", "label"):
         want, got = getattr(expected, name), getattr(decided, name)
         if want != got:
             return f"{name} is {got!r}, not {want!r}"

@@ -6,11 +6,13 @@ the recipe of a positive and changes one thing in it, or adds one edit.
 
 from __future__ import annotations
 
+import json
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
-from canonical import Request, content_digest, signature_base
+from canonical import Request, Response, content_digest, signature_base
+from canonical.base64 import encode_url
 from connector.diagnosis.generator import keys
 from connector.diagnosis.generator.documents import PLATFORM
 
@@ -48,14 +50,33 @@ class Signing(NamedTuple):
         return f"({' '.join(quoted)}){self.parameters}"
 
 
+class Detached(NamedTuple):
+    """A detached JSON Web Signature. ``header`` is its protected header, JSON text as signed."""
+
+    header: str
+    key: str
+    payload: Callable[[Recipe], bytes] = lambda recipe: recipe.body
+    place: Callable[[Recipe, str], Recipe] = lambda recipe, jws: recipe.replaced(
+        "Request-Signature", jws
+    )
+    encoded: bool = False
+    """Whether the payload's base64url text is signed, not its octets (RFC 7797)."""
+    encoding: str = "raw"
+    scheme: str = "detached-jws"
+
+
 class Recipe(NamedTuple):
-    """A request before it is signed, and its signatures."""
+    """A message before it is signed, and its signatures; with a status it is a response."""
 
     method: str
     target: str
     headers: tuple[Line, ...]
     body: bytes
     signatures: tuple[Signing, ...]
+    detached: Detached | None = None
+    status: int = 0
+    answers: Recipe | None = None
+    """The request that a response answers."""
 
     def replaced(self, name: str, *values: str) -> Recipe:
         """Return the recipe with the lines of a header replaced; without values, removed."""
@@ -83,13 +104,15 @@ GET: Final = Recipe("GET", "/checkout-sessions/chk_123", (HOST, AGENT), b"", (Si
 
 
 class Sent(NamedTuple):
-    """A request as it goes over the wire, and the signature bases in the recipe's order."""
+    """A message as it goes over the wire, and what was signed in the recipe's order."""
 
     method: str
     target: str
     headers: tuple[Line, ...]
     body: bytes
     bases: tuple[bytes, ...]
+    status: int = 0
+    answers: Sent | None = None
 
 
 Edit = Callable[[Sent], Sent]
@@ -109,6 +132,11 @@ class Case(NamedTuple):
     settings: Mapping[str, Any] = {}
     accepted: int = 0
     """Which of the recipe's signatures is the one that vouches."""
+    kind: str = "request"
+    differs_from: str = ""
+    """Of a negative: the positive. Where it is empty, the nearest one of the topic is taken."""
+    document: str = ""
+    """The URL whose document is the one thing that is wrong, where UCP-Agent does not name it."""
 
 
 class Topic(NamedTuple):
@@ -128,30 +156,55 @@ def registered(key: str = "", *, discovery: str = "open", **terms: Any) -> dict[
 
 def send(recipe: Recipe, edits: tuple[Edit, ...] = ()) -> Sent:
     """Sign the recipe with the fixed keys and apply the edits in order."""
-    message = Request(
-        method=recipe.method,
-        target=recipe.target,
-        scheme="https",
-        headers=list(recipe.headers),
-        body=recipe.body,
-    )
-    inputs, values, bases = [], [], []
+    answers = None if recipe.answers is None else send(recipe.answers)
+    bases: tuple[bytes, ...] = ()
+    if recipe.detached is not None:
+        recipe, bases = _with_detached(recipe, recipe.detached)
+    inputs, values = [], []
     for signing in recipe.signatures:
-        base = signature_base(message, signing.member)
+        base = signature_base(_message(recipe, answers), signing.member)
         value = b64encode(_signature(signing, base)).decode("ascii")
         inputs.append(f"{signing.label}={signing.member}")
         values.append(f"{signing.label}=:{value}:")
-        bases.append(base)
+        bases = (*bases, base)
     headers = recipe.headers
     if inputs:
         headers += (("Signature-Input", ", ".join(inputs)), ("Signature", ", ".join(values)))
-    sent = Sent(recipe.method, recipe.target, headers, recipe.body, tuple(bases))
+    sent = Sent(recipe.method, recipe.target, headers, recipe.body, bases, recipe.status, answers)
     for edit in edits:
         sent = edit(sent)
     return sent
 
 
-def _signature(signing: Signing, base: bytes) -> bytes:
+def _message(recipe: Recipe, answers: Sent | None) -> Request | Response:
+    headers = list(recipe.headers)
+    if recipe.status:
+        request = None if answers is None else _request(answers)
+        return Response(status=recipe.status, headers=headers, body=recipe.body, request=request)
+    return _request(recipe)
+
+
+def _request(message: Recipe | Sent) -> Request:
+    return Request(
+        method=message.method,
+        target=message.target,
+        scheme="https",
+        headers=list(message.headers),
+        body=message.body,
+    )
+
+
+def _with_detached(recipe: Recipe, detached: Detached) -> tuple[Recipe, tuple[bytes, ...]]:
+    header = encode_url(detached.header.encode())
+    payload = detached.payload(recipe)
+    if detached.encoded:
+        payload = encode_url(payload).encode("ascii")
+    base = f"{header}.".encode("ascii") + payload
+    jws = f"{header}..{encode_url(_signature(detached, base))}"
+    return detached.place(recipe, jws), (base,)
+
+
+def _signature(signing: Signing | Detached, base: bytes) -> bytes:
     if signing.encoding == "der":
         return keys.sign_der(signing.key, base)
     raw = keys.sign(signing.key, base)
@@ -181,8 +234,25 @@ def rewrite(name: str, old: str, new: str) -> Edit:
 
 
 def change(**parts: Any) -> Edit:
-    """Replace method, target or body afterwards."""
+    """Replace method, target, body or status afterwards."""
     return lambda sent: sent._replace(**parts)
+
+
+def in_request(edit: Edit) -> Edit:
+    """Edit the request that a response answers, after the response was signed."""
+
+    def edited(sent: Sent) -> Sent:
+        if sent.answers is None:
+            raise ValueError("a request answers nothing")
+        return sent._replace(answers=edit(sent.answers))
+
+    return edited
+
+
+def detached_keyid(detached: Detached) -> str:
+    """Return the kid in the protected header."""
+    kid: str = json.loads(detached.header)["kid"]
+    return kid
 
 
 def _replaced(headers: tuple[Line, ...], name: str, values: tuple[str, ...]) -> tuple[Line, ...]:

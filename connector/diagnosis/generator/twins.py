@@ -1,0 +1,26 @@
+"""What each bad document would be if its one thing were right: cases are repaired with it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from connector.diagnosis.generator.documents import url
+from connector.diagnosis.generator.keys import public_jwk
+
+_VERSION: Final = "2026-08-25"
+
+
+def _profile(*names: str, keys: str = "keys") -> dict[str, Any]:
+    jwks = [public_jwk(name) for name in names]
+    return {"json": {"ucp": {"version": _VERSION}, keys: jwks}}
+
+
+_PLATFORM: Final = _profile("platform-2026")
+_TWINS: Final[dict[str, dict[str, Any]]] = {
+    url("low-order"): _profile("platform-ed25519"),
+}
+
+
+def twin_of(address: str) -> dict[str, Any]:
+    """Return the good document that differs from the one behind the URL in one thing."""
+    return _TWINS.get(address, _PLATFORM)
