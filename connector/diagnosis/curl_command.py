@@ -48,6 +48,7 @@ _SHORT: Final = {
     "D": "dump-header",
     "c": "cookie-jar",
     "#": "progress-bar",
+    "q": "disable",
     "4": "ipv4",
     "6": "ipv6",
 }
@@ -56,7 +57,7 @@ _VALUED: Final = _BODY | {"header", "request", "url", "cookie", "user-agent", "r
 _SWITCHES: Final = frozenset({"get", "head", "globoff", "path-as-is", "compressed"})
 # They change how curl works, and nothing of the request that a signature covers.
 _IDLE: Final = re.compile(
-    r"insecure|silent|show-error|verbose|include|location|fail|fail-with-body|no-buffer"
+    r"disable|insecure|silent|show-error|verbose|include|location|fail|fail-with-body|no-buffer"
     r"|progress-bar|no-progress-meter|ipv[46]|http1\.1|http2|http2-prior-knowledge|http3|no-alpn"
     r"|tlsv1\.[23]|ssl-no-revoke|tcp-nodelay|no-keepalive"
 ).fullmatch
@@ -67,9 +68,10 @@ _IDLE_VALUED: Final = re.compile(
 ).fullmatch
 _URL: Final = re.compile(
     r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*)://)?(?:(?P<user>[^/?#@]*)@)?"
-    r"(?P<authority>[^/?#@]+)(?P<path>/[^?#]*)?(?P<query>\?[^#]*)?(?:#.*)?",
+    r"(?P<authority>(?:\[[0-9A-Fa-f:.]+\]|[^/?#@:\[\]]+)(?::[0-9]+)?)(?P<path>/[^?#]*)?(?P<query>\?[^#]*)?(?:#.*)?",
     re.DOTALL,
 )
+_PROMPT: Final = re.compile(r"\s*[$%] +")
 _GLOB: Final = re.compile(r"[{}\[\]]")
 _PORTS: Final = {"https": ":443", "http": ":80"}
 _MAX_WORDS: Final = 2000
@@ -93,12 +95,10 @@ class _Given(NamedTuple):
 def read_curl(text: str, read_file: Callable[[str], bytes]) -> WireRequest:
     """Return what curl would send; ``read_file`` reads ``@FILE``. Raises RawRequestError."""
     try:
-        words = split(text)
+        words = split(_PROMPT.sub("", text, count=1))
     except ShellError as error:
         hint = " (on Windows, copy as cURL for bash)" if "^" in text else ""
         raise RawRequestError(f"{error}{hint}") from error
-    if words[:1] in ([b"$"], [b"%"]):
-        words = words[1:]
     if not words or words[0].rpartition(b"/")[2] not in (b"curl", b"curl.exe"):
         raise RawRequestError("the command is not curl")
     if len(words) > _MAX_WORDS:

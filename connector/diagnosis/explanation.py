@@ -120,7 +120,8 @@ _STEP_OF: Final = {
 
 def step_of(refusal: Refusal) -> str:
     """Name the step of a candidate that a refusal of the authenticator belongs to."""
-    return _STEP_OF.get(refusal.reason) or _STEP_OF[refusal.code.name]
+    by_reason = _STEP_OF.get(refusal.reason)
+    return by_reason or _STEP_OF.get(refusal.code.name, "signature")
 
 
 async def explain(
@@ -138,28 +139,7 @@ async def explain(
     ``endpoint`` is the merchant's REST endpoint; ``their_base`` the signer's own base.
     """
     decision = await judge.decide(request)
-    checks: list[Check] = []
-    received = _note(checks, "wire and authority", lambda: judge.receive(request))
-    route, candidates = None, []
-    proven: tuple[Caller, Examined] | None = None
-    if received is not None:
-        route = _note(checks, "path", lambda: judge.route(received))
-        signatures = _note(checks, "signature headers", lambda: read_signatures(received.request))
-        _note(checks, "media type", lambda: check_media(received.request))
-        for signature in signatures or ():
-            candidate, proof = await _candidate(signature, received, judge)
-            candidates.append((candidate, signature))
-            proven = proven or proof
-        if proven is None or route is None:
-            checks.append(Check("operation and permission", NOT_REACHED))
-        else:
-            caller, examined = proven
-            _note(
-                checks,
-                "operation and permission",
-                lambda: judge.admit(received, caller, examined.policy),
-            )
-        await judge.published_keys(received)
+    received, checks, judged = await _judged(request, judge)
     evidence = Evidence(
         _message(request),
         0.0 if received is None else received.at,
@@ -168,11 +148,43 @@ async def explain(
         nested_keys,
         tuple(_observed(checks)),
     )
-    judged = tuple(_explained(each, signature, evidence) for each, signature in candidates)
+    candidates = tuple(_explained(each, signature, evidence) for each, signature in judged)
     if their_base is not None:
-        judged = _compared(judged, [signature for _, signature in candidates], evidence, their_base)
-    alone = () if candidates or isinstance(decision, Accept) else _of_request(evidence)
-    return Explanation(decision, head_lines(request), tuple(checks), judged, alone)
+        signatures = [signature for _, signature in judged]
+        candidates = _compared(candidates, signatures, evidence, their_base)
+    alone = () if judged or isinstance(decision, Accept) else _of_request(evidence)
+    return Explanation(decision, head_lines(request), checks, candidates, alone)
+
+
+async def _judged(
+    request: WireRequest, judge: Judge
+) -> tuple[Received | None, tuple[Check, ...], list[tuple[Candidate, Signature]]]:
+    """Do every check of the request, and those of each of its signatures."""
+    checks: list[Check] = []
+    received = _note(checks, "wire and authority", lambda: judge.receive(request))
+    if received is None:
+        return None, tuple(checks), []
+    route = _note(checks, "path", lambda: judge.route(received))
+    signatures = _note(checks, "signature headers", lambda: read_signatures(received.request))
+    _note(checks, "media type", lambda: check_media(received.request))
+    candidates = []
+    proven: tuple[Caller, Examined] | None = None
+    for signature in signatures or ():
+        candidate, proof = await _candidate(signature, received, judge)
+        candidates.append((candidate, signature))
+        proven = proven or proof
+    if proven is None or route is None:
+        checks.append(Check("operation and permission", NOT_REACHED))
+    else:
+        caller, examined = proven
+        _note(
+            checks,
+            "operation and permission",
+            lambda: judge.admit(received, caller, examined.policy),
+        )
+    # Whatever was refused before the profile was asked for: the causes are looked for in it.
+    await judge.published_keys(received)
+    return received, tuple(checks), candidates
 
 
 def _of_request(evidence: Evidence) -> tuple[Finding, ...]:

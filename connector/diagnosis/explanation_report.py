@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from connector.diagnosis.causes.cause import Finding
     from connector.diagnosis.explanation import Candidate, Check, Explanation
     from connector.diagnosis.their_base import Difference
+    from connector.diagnosis.vectors import Accept
 
 _MARKS: Final = {OK: "ok   ", FAULT: "FAULT"}
 _UNREACHED: Final = "-    "
@@ -28,17 +29,11 @@ def as_text(explanation: Explanation, notes: Sequence[str] = ()) -> str:
 
 def as_json(kind: str, explanation: Explanation, notes: Sequence[str] = ()) -> str:
     """Say the same for a machine; docs/explain.md describes the members."""
-    decision = explanation.decision
-    named = "reject" if isinstance(decision, Refused) else "accept"
-    # The base is left to the candidate, where secrets in it are masked.
-    members = {
-        name: value for name, value in decision._asdict().items() if name != "signature_base"
-    }
     return json.dumps(
         {
             "input": kind,
             "notes": list(notes),
-            "decision": {"decision": named, **members},
+            "decision": _decision_members(explanation.decision),
             "causes": list(map(_cause_members, explanation.causes)),
             "request": list(explanation.head),
             "checks": [check._asdict() for check in explanation.checks],
@@ -174,6 +169,15 @@ def _difference_lines(difference: Difference) -> Iterator[str]:
     elif difference.verifies is False:
         yield "  the signature does not verify over the signer's base either: it is another text,"
         yield "  another key, or another encoding of the signature"
+
+
+def _decision_members(decision: Accept | Refused) -> dict[str, str]:
+    # The base is left to the candidate, where secrets in it are masked.
+    if isinstance(decision, Refused):
+        named, members = "reject", ("code", "reason", "explanation")
+    else:
+        named, members = "accept", ("identity", "keyid", "label")
+    return {"decision": named, **{name: getattr(decision, name) for name in members}}
 
 
 def _cause_members(finding: Finding) -> dict[str, str]:
