@@ -3,8 +3,10 @@
 Pure: bytes in, bytes out. No I/O, no clock, no settings. Every error is a CanonicalError.
 """
 
+from canonical.ap2 import sign_merchant_authorization, verify_merchant_authorization
 from canonical.components import Component
 from canonical.digest import check_content_digest, content_digest
+from canonical.envelope import sign_envelope, verify_envelope
 from canonical.errors import (
     AlgorithmUnsupported,
     CanonicalError,
@@ -51,8 +53,12 @@ __all__ = [
     "serialize",
     "sign",
     "sign_detached",
+    "sign_envelope",
+    "sign_merchant_authorization",
     "signature_base",
     "thumbprint",
     "verify",
     "verify_detached",
+    "verify_envelope",
+    "verify_merchant_authorization",
 ]

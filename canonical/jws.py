@@ -73,6 +73,12 @@ def verify_detached(jws: str | bytes, payload: bytes, key: Key) -> dict[str, Any
     return protected
 
 
+def signing_input(jws: str | bytes, payload: bytes) -> bytes:
+    """Return the octets that were signed; CanonicalError as :func:`protected_header`."""
+    header, protected, _ = _split(jws)
+    return _signing_input(header, payload, encoded=protected.get("b64", True))
+
+
 def protected_header(jws: str | bytes) -> dict[str, Any]:
     """Return the protected header of a detached JWS, unverified: what names the key (``kid``).
 
