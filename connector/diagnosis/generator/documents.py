@@ -36,7 +36,10 @@ DOCUMENTS: Final[dict[str, dict[str, Any]]] = {
     url("web-bot-auth"): _profile(
         public_jwk("platform-ed25519", kid=thumbprint("platform-ed25519"))
     ),
-    url("web-bot-auth-other-kid"): _profile(public_jwk("platform-ed25519")),
+    url("web-bot-auth-two-kids"): _profile(
+        public_jwk("platform-ed25519", kid=thumbprint("platform-ed25519")),
+        public_jwk("platform-ed25519"),
+    ),
     url("same-key-twice"): _profile(_ES256, _ES256),
     url("duplicate-kid"): _profile(_ES256, _NEXT),
     url("beside-unknown"): _profile(

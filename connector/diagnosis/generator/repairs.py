@@ -20,6 +20,8 @@ Members = dict[str, Any]
 _COMPARED: Final[tuple[str, ...]] = ("settings", "now", "request", "response")
 _DERIVED: Final = "Content-Digest"
 _INPUT: Final = "Signature-Input"
+_FOLLOW_UP_COST: Final = 300
+"""More characters than a signature has: a signature that is wrong by itself is not made again."""
 _VALUES: Final = ("Signature", "Request-Signature")
 
 
@@ -74,15 +76,16 @@ def difference(ours: Any, theirs: Any, path: str = "") -> Members | None:
 
 
 def cost(case: Members, operation: Members) -> int:
-    """Say how much a repair changes, to find the nearest positive: characters, roughly."""
+    """Say how far a positive is from the case: characters, roughly. What follows counts for more.
+
+    ``case`` is what the operation's path points into.
+    """
     then = operation.get("then", {})
-    follow_ups = 10 * len(then) + 100 * ("signature_input" in then)
-    new = operation.get("value")
-    if operation["op"] != "replace":
-        return follow_ups + len(json.dumps(new))
-    old = _at(case, operation["path"])
-    if not (isinstance(old, str) and isinstance(new, str)):
-        return follow_ups + len(json.dumps(old)) + len(json.dumps(new))
+    follow_ups = _FOLLOW_UP_COST * (len(then) + ("signature_input" in then))
+    new = json.dumps(operation.get("value", ""))
+    if operation["op"] == "add":
+        return follow_ups + len(new)
+    old = json.dumps(_at(case, operation["path"]))
     same = _common(old, new)
     return (
         follow_ups + len(old) + len(new) - 2 * (same + _common(old[same:][::-1], new[same:][::-1]))

@@ -16,6 +16,7 @@ from connector.diagnosis.generator.recipes import (
 )
 
 _RULE: Final = "signatures.md#rest-request-verification"
+_KEYED_READ: Final = GET.replaced("Idempotency-Key", "550e8400-e29b-41d4-a716-446655440000")
 _QUERY: Final = GET._replace(target="/checkout-sessions/chk_123?expand=totals")
 
 
@@ -29,6 +30,24 @@ TOPIC: Final = Topic(
     "Coverage: the components that a signature may not leave out",
     (
         Case("coverage-all", "Everything that must be covered is covered.", _RULE, POST),
+        Case(
+            "coverage-query-too",
+            "The query is covered.",
+            _RULE,
+            _QUERY.covering(*GET_COVERS, "@query"),
+        ),
+        Case(
+            "coverage-empty-query-too",
+            "A question mark with nothing behind it, covered.",
+            _RULE,
+            GET._replace(target="/checkout-sessions/chk_123?").covering(*GET_COVERS, "@query"),
+        ),
+        Case(
+            "coverage-key-of-read-too",
+            "A read with an Idempotency-Key, which is covered.",
+            _RULE,
+            _KEYED_READ.covering(*GET_COVERS, "idempotency-key"),
+        ),
         _missing("method", "@method is not covered.", POST.without("@method")),
         _missing("authority", "@authority is not covered.", POST.without("@authority")),
         _missing("path", "@path is not covered.", POST.without("@path")),
@@ -54,7 +73,7 @@ TOPIC: Final = Topic(
         _missing(
             "idempotency-key-of-read",
             "A header that a read need not carry must be covered when it is there.",
-            GET.replaced("Idempotency-Key", "550e8400-e29b-41d4-a716-446655440000"),
+            _KEYED_READ,
         ),
         _missing("nothing", "An empty list of components.", POST.covering()),
         _missing(

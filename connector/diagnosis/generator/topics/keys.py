@@ -44,6 +44,7 @@ def _not_found(host: str, description: str, rule: str) -> Case:
 TOPIC: Final = Topic(
     "Keys: lookup, kinds, algorithms and the encoding of signatures",
     (
+        Case("key-es256", "ES256: 64 octets.", _ALGORITHMS, POST),
         Case("key-es384", "ES384: 96 octets.", _ALGORITHMS, _with("platform-es384")),
         Case("key-ed25519", "Ed25519: 64 octets.", _ALGORITHMS, _with("platform-ed25519")),
         Case(
@@ -59,6 +60,7 @@ TOPIC: Final = Topic(
             _with("platform-2026", extra=';alg="ed25519"'),
             "signature_invalid",
             "alg_parameter",
+            differs_from="key-es256",
         ),
         Case(
             "key-alg-jose-name",

@@ -13,12 +13,25 @@ TOPIC: Final = Topic(
     "Operations: Idempotency-Key, permission and media type",
     (
         Case(
+            "operation-write",
+            "A write that a platform may ask for.",
+            "shopping/checkout/rest.md#operations",
+            POST,
+        ),
+        Case(
+            "operation-read",
+            "A read that a platform may ask for.",
+            "shopping/checkout/rest.md#operations",
+            GET,
+        ),
+        Case(
             "idempotency-key-missing",
             "A write over REST carries an Idempotency-Key.",
             "shopping/checkout/rest.md#specific-header-requirements",
             POST.replaced("Idempotency-Key").without("idempotency-key"),
             "idempotency_key_missing",
             "idempotency_key_missing",
+            differs_from="operation-write",
         ),
         Case(
             "idempotency-key-shortest",

@@ -43,6 +43,8 @@ TOPIC: Final = Topic(
             _PARSING,
             _profile("HTTPS://Platform.Example:443/.well-known/ucp"),
         ),
+        Case("agent-write", "The profile's URL as it is normalised.", _PARSING, POST),
+        Case("agent-read", "A read names its profile, too.", _PARSING, GET),
         Case(
             "agent-absent",
             "Without UCP-Agent nobody knows whose key to look for.",
@@ -135,6 +137,13 @@ TOPIC: Final = Topic(
             "overview/index.md#identity-authentication",
             POST,
             settings=registered("platform-2026", discovery="registered"),
+        ),
+        Case(
+            "platform-pinned-key",
+            "The registration pins the key that signed: the profile is not asked.",
+            "overview/index.md#identity-authentication",
+            POST,
+            settings=registered("platform-2026"),
         ),
         Case(
             "platform-pinned-other-key",

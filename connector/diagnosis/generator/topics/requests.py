@@ -144,6 +144,13 @@ TOPIC: Final = Topic(
             (change(target="/checkout-sessions/chk_123?expand=all"),),
         ),
         Case(
+            "request-of-two-authorities",
+            "The merchant has two hosts; the signature is for the one that it was sent to.",
+            _SIGNING,
+            POST,
+            settings={"authorities": ["shop.example.com", "shop-2.example.com"]},
+        ),
+        Case(
             "altered-authority",
             "The request was relayed to another host of the same merchant.",
             _VERIFYING,

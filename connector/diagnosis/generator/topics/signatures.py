@@ -29,6 +29,7 @@ _WRONG_KEY: Final = Signing(POST_COVERS, key="stranger", label="other")
 _UNKNOWN_KEY: Final = Signing(
     POST_COVERS, key="stranger", parameters=';keyid="stranger"', label="unknown"
 )
+_SAME: Final = tuple(_GOOD._replace(label=f"sig{n}") for n in range(1, 6))
 _NARROW: Final = Signing(("@method", "@authority"), label="narrow")
 
 _BOT_URL: Final = url("web-bot-auth")
@@ -44,6 +45,11 @@ _BOT: Final = (
         parameters=f'{_BOT_TIMES};keyid="{_BOT_KEYID}";tag="web-bot-auth"',
     )
 )
+_BOT_SEVERAL: Final = _BOT.replaced(
+    "Signature-Agent", f'sig1="{_BOT_URL}";type=jwks_uri, sig2="{PLATFORM}"'
+)
+_BOT_TWO_KIDS: Final = _BOT.replaced(AGENT[0], f'profile="{url("web-bot-auth-two-kids")}"')
+_WITH_BOT_HEADER: Final = POST.replaced("Signature-Agent", f'sig1="{PLATFORM}"')
 
 
 def _invalid(case: Case, reason: str) -> Case:
@@ -61,6 +67,7 @@ TOPIC: Final = Topic(
             "signature_missing",
             "signature_missing",
         ),
+        Case("signature-one", "One signature, labelled alike in both headers.", _PRESENT, POST),
         _invalid(
             Case(
                 "signature-input-alone",
@@ -132,6 +139,12 @@ TOPIC: Final = Topic(
             "malformed",
         ),
         Case(
+            "several-four",
+            "Four signatures are judged.",
+            _SEVERAL,
+            POST._replace(signatures=_SAME[:4]),
+        ),
+        Case(
             "several-good-second",
             "A signature that does not verify stands before one that does.",
             _SEVERAL,
@@ -145,12 +158,20 @@ TOPIC: Final = Topic(
             POST._replace(signatures=(_NARROW, _UNKNOWN_KEY, _GOOD)),
             accepted=2,
         ),
+        Case(
+            "several-good-beside-narrow",
+            "A signature that covers too little stands before one that is good.",
+            _SEVERAL,
+            POST._replace(signatures=(_NARROW, _GOOD._replace(label="other"))),
+            accepted=1,
+        ),
         _invalid(
             Case(
                 "several-none-good",
                 "The code is that of the signature that came furthest.",
                 _SEVERAL,
                 POST._replace(signatures=(_NARROW, _WRONG_KEY)),
+                differs_from="several-good-beside-narrow",
             ),
             "signature_mismatch",
         ),
@@ -159,9 +180,7 @@ TOPIC: Final = Topic(
                 "several-too-many",
                 "Five signatures are more than are judged.",
                 _SEVERAL,
-                POST._replace(
-                    signatures=tuple(_GOOD._replace(label=f"sig{n}") for n in range(1, 6))
-                ),
+                POST._replace(signatures=_SAME),
             ),
             "too_many",
         ),
@@ -211,34 +230,52 @@ TOPIC: Final = Topic(
             ),
             "coverage_insufficient",
         ),
+        Case(
+            "web-bot-auth-several-members",
+            "Signature-Agent has several members; the one of the signature's label is covered.",
+            _TAGS,
+            _BOT_SEVERAL,
+            identity=_BOT_URL,
+        ),
         _invalid(
             Case(
                 "web-bot-auth-other-label",
                 "The covered member of Signature-Agent is not that of the signature's label.",
                 _TAGS,
-                _BOT.replaced(
-                    "Signature-Agent", f'sig1="{_BOT_URL}";type=jwks_uri, sig2="{PLATFORM}"'
-                ).covering(*POST_COVERS, '"signature-agent";key="sig2"'),
+                _BOT_SEVERAL.covering(*POST_COVERS, '"signature-agent";key="sig2"'),
             ),
             "coverage_insufficient",
+        ),
+        Case(
+            "web-bot-auth-two-kids",
+            "The profile lists the key by its thumbprint and by a name; the keyid is the former.",
+            _TAGS,
+            _BOT_TWO_KIDS,
+            identity=url("web-bot-auth-two-kids"),
         ),
         _invalid(
             Case(
                 "web-bot-auth-keyid",
-                "The keyid, and the kid, are not the key's thumbprint.",
+                "The keyid is the kid of a key, and not its thumbprint.",
                 _TAGS,
-                _BOT.replaced(AGENT[0], f'profile="{url("web-bot-auth-other-kid")}"').signed(
+                _BOT_TWO_KIDS.signed(
                     parameters=f'{_BOT_TIMES};keyid="platform-ed25519";tag="web-bot-auth"'
                 ),
             ),
             "bot_auth_keyid",
+        ),
+        Case(
+            "signature-agent-covered",
+            "Signature-Agent beside a signature without a tag, and covered.",
+            "signatures.md#rest-request-verification",
+            _WITH_BOT_HEADER.covering(*POST_COVERS, "signature-agent"),
         ),
         _invalid(
             Case(
                 "signature-agent-uncovered",
                 "A header that is there must be covered, with or without the tag.",
                 "signatures.md#rest-request-verification",
-                POST.replaced("Signature-Agent", f'sig1="{PLATFORM}"'),
+                _WITH_BOT_HEADER,
             ),
             "coverage_insufficient",
         ),

@@ -27,6 +27,7 @@ TOPIC: Final = Topic(
     "Times: created and expires",
     (
         Case("time-none", "Neither created nor expires is required.", _RULE, _at(POST, None)),
+        Case("time-created", "created now, without expires.", _RULE, _at(POST, NOW)),
         Case("time-both", "created now, expires in an hour.", _RULE, _at(POST, NOW, NOW + 3600)),
         Case(
             "time-expired-within-skew",
@@ -87,6 +88,7 @@ TOPIC: Final = Topic(
             _at(POST, None),
             "signature_invalid",
             "created_missing",
+            differs_from="time-max-age",
             settings=registered(freshness={"required": True, "max_age": "5m"}),
         ),
         Case(

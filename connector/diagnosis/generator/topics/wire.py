@@ -90,6 +90,8 @@ TOPIC: Final = Topic(
             "unknown_authority",
             "unknown_authority",
         ),
+        Case("wire-read", "A read as it should be.", _HOST, GET),
+        Case("wire-write", "A write as it should be.", _HOST, POST),
         _malformed(
             Case("host-missing", "There is no Host.", _HOST, GET, edits=(put("Host"),)), "host"
         ),
@@ -182,7 +184,14 @@ TOPIC: Final = Topic(
             GET,
             "unknown_operation",
             "unknown_path",
+            differs_from="target-inside-endpoint",
             settings={"endpoints": {"rest": "/ucp/v1", "mcp": "off"}},
+        ),
+        Case(
+            "put-with-content",
+            "A PUT with content.",
+            "RFC 9110 section 9.3.4",
+            POST._replace(method="PUT", target="/checkout-sessions/chk_123"),
         ),
         _malformed(
             Case(
@@ -197,6 +206,12 @@ TOPIC: Final = Topic(
         _twice("Content-Type", TYPE[1]),
         _twice("Content-Digest", DIGEST[1]),
         _twice("Idempotency-Key", KEY[1]),
+        Case(
+            "authorization-once",
+            "Authorization on one line.",
+            _REPEATED,
+            POST.replaced("Authorization", "Bearer one"),
+        ),
         _twice("Authorization", "Bearer one"),
         _underscore("UCP_Agent", AGENT[1]),
         _underscore("Content_Type", TYPE[1]),
@@ -227,10 +242,16 @@ TOPIC: Final = Topic(
             tuple(append(f"X-{n}", "1") for n in range(101 - len((HOST, AGENT)) - 2)),
         ),
         Case(
+            "payload-announced",
+            "Content-Length is that of the body.",
+            "RFC 9110 section 8.6",
+            POST.replaced("Content-Length", str(len(POST.body))),
+        ),
+        Case(
             "payload-over-limit",
             "An octet more than 1 MiB is announced; it need not be sent to be refused.",
             "RFC 9110 section 15.5.14",
-            POST._replace(body=b"").replaced("Content-Length", str((1 << 20) + 1)),
+            POST.replaced("Content-Length", str((1 << 20) + 1)),
             "payload_too_large",
             "body",
         ),
