@@ -17,14 +17,13 @@ MASK: Final = "[masked]"
 # Fields that carry credentials by their definition, and names that say that they do.
 _SECRET: Final = re.compile(
     r"authorization|proxy-authorization|cookie|set-cookie"
-    r"|.*(?:token|secret|password|passwd|credential|api-?key|session|auth)",
+    r"|.*(?:token|secret|password|passwd|credential|api[-_]?key|session|auth)",
     re.IGNORECASE,
 )
-# A mistaken signer's base may lack the quotes, or have others.
-_IDENTIFIER: Final = re.compile(r"\s*\\?[\"']?([A-Za-z0-9_@.\-]+)([^:]*):")
+# A mistaken signer's base may lack the quotes, have others, or be one long line.
+_IDENTIFIER: Final = re.compile(r"([A-Za-z0-9_@.\-]{1,200})\\?[\"']?(;[^:\s]{1,200})? ?:")
 _NAMED_PARAMETER: Final = re.compile(r';name=\\?"([^"\\]+)')
 _QUERY_PARAMETER: Final = re.compile(r"((?:^|[?& ])([^?&=\s\"]{1,200})=)[^&\s\"]+")
-_WITH_QUERY: Final = frozenset({"@query", "@path", "@target-uri", "@request-target"})
 
 
 def is_secret(name: str) -> bool:
@@ -53,16 +52,12 @@ def base_lines(base: bytes) -> tuple[str, ...]:
 
 
 def base_line(line: str) -> str:
-    """Show one line of a base, the signer's own included."""
-    match = _IDENTIFIER.match(line)
-    if match is None:
-        return mask_query(line)
-    parameter = _NAMED_PARAMETER.search(match[2])
-    if is_secret(match[1]) or (parameter is not None and is_secret(parameter[1])):
-        return f"{match[0]} {MASK}"
-    if match[1] in _WITH_QUERY:
-        return f"{match[0]}{mask_query(line[match.end() :])}"
-    return line
+    """Show one line of a base, the signer's own included; what follows a secret is masked."""
+    for match in _IDENTIFIER.finditer(line):
+        parameter = _NAMED_PARAMETER.search(match[2] or "")
+        if is_secret(match[1]) or (parameter is not None and is_secret(parameter[1])):
+            return f"{mask_query(line[: match.end()])} {MASK}"
+    return mask_query(line)
 
 
 def escaped(octets: bytes) -> str:

@@ -192,6 +192,7 @@ def _other_line_causes(
         if changed.lines != draft.lines and _identifiers(changed) == _identifiers_of(lines):
             told.add(edit.cause)
             yield Finding(edit.cause, LIKELY, "the identifiers are those of this mistake")
+            return
     last = any(line.lstrip("\"'").startswith("@signature-params") for line in lines)
     if not last and "signature-params-missing" not in told:
         yield Finding("signature-params-missing", LIKELY)

@@ -2,15 +2,22 @@ from __future__ import annotations
 
 import io
 import json
+import shlex
+from base64 import b64encode
+from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
 
 from connector.cli.main import main
+from connector.diagnosis.generator import keys
 from connector.diagnosis.generator.documents import DOCUMENTS, PLATFORM
 from connector.diagnosis.generator.recipes import NOW, POST, Recipe, change, send
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from connector.diagnosis.generator.recipes import Edit
@@ -149,3 +156,252 @@ def test_what_cannot_be_explained_is_one_line(
     assert captured.out == ""
     assert captured.err.count("\n") == 1
     assert says in captured.err
+
+
+def _curl(recipe: Recipe) -> bytes:
+    sent = send(recipe, ())
+    words = ["curl", "-X", sent.method, f"https://shop.example.com{sent.target}"]
+    for name, value in sent.headers:
+        words += ["-H", f"{name}: {value}"]
+    return shlex.join([*words, "--data-raw", sent.body.decode()]).encode()
+
+
+def _har(*recipes: Recipe) -> bytes:
+    entries = []
+    for recipe in recipes:
+        sent = send(recipe, ())
+        lines = [{"name": name, "value": value} for name, value in sent.headers]
+        request = {
+            "method": sent.method,
+            "url": f"https://shop.example.com{sent.target}",
+            "headers": [*lines, {"name": ":method", "value": sent.method}],
+            "postData": {"text": sent.body.decode()},
+        }
+        entries.append({"request": request})
+    return json.dumps({"log": {"entries": entries}}).encode()
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "kind"),
+    [
+        (_curl(POST), [], "curl"),
+        (_har(POST), [], "har"),
+        (_har(POST.replaced("Host", "other"), POST), ["--entry", "2"], "har"),
+        (_raw(POST), ["--input", "raw"], "raw"),
+    ],
+)
+def test_every_kind_of_input_is_explained_alike(
+    data: bytes,
+    options: list[str],
+    kind: str,
+    tmp_path: Path,
+    profile: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    request = _file(tmp_path, data)
+    common = ["--profile", profile, "--now", str(NOW), "--json"]
+
+    assert main(["explain", request, *common, *options]) == 0
+    assert json.loads(capsys.readouterr().out)["input"] == kind
+
+
+def test_a_body_in_a_file_is_read_as_curl_reads_it(
+    tmp_path: Path, profile: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "body.json").write_bytes(POST.body)
+    command = shlex.split(_curl(POST).decode())[:-2]
+    line = shlex.join([*command, "--data-binary", f"@{tmp_path / 'body.json'}"])
+    request = _file(tmp_path, line.encode())
+
+    assert main(["explain", request, "--profile", profile, "--now", str(NOW)]) == 0
+    assert capsys.readouterr().out.startswith("accepted")
+
+
+def test_an_audit_record_is_verified_without_the_request(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = send(POST, ()).bases[0]
+    record = {
+        "audit_id": "id",
+        "public_key": keys.public_jwk("platform-2026"),
+        "thumbprint": keys.thumbprint("platform-2026"),
+        "keyid": "platform-2026",
+        "signature": b64encode(keys.sign("platform-2026", base)).decode(),
+        "base_sha256": b64encode(sha256(base).digest()).decode(),
+    }
+    theirs = tmp_path / "base.txt"
+    theirs.write_bytes(base)
+    options = ["explain", _file(tmp_path, json.dumps(record).encode())]
+
+    assert main([*options, "--their-base", str(theirs)]) == 0
+    assert capsys.readouterr().out.startswith("verified: audit record id\n")
+
+    theirs.write_bytes(base + b"x")
+    assert main([*options, "--their-base", str(theirs), "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["decision"]["decision"] == "reject"
+
+
+def test_a_cause_is_proven_and_said_how_to_mend(
+    tmp_path: Path, profile: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sent = send(POST, ())
+    mistaken = sent.bases[0].replace(b"example.com", b"example.com:443")
+    value = b64encode(keys.sign("platform-2026", mistaken)).decode()
+    recipe = POST._replace(signatures=())
+    signed = recipe._replace(
+        headers=(*recipe.headers, sent.headers[-2], ("Signature", f"sig1=:{value}:"))
+    )
+    theirs = tmp_path / "base.txt"
+    theirs.write_bytes(mistaken)
+    options = ["--profile", profile, "--now", str(NOW), "--their-base", str(theirs)]
+
+    assert main(["explain", _file(tmp_path, _raw(signed)), *options]) == 1
+    output = capsys.readouterr().out
+    assert "  proven  default-port-kept: " in output
+    assert "          repair: Leave :443 out with https and :80 with http." in output
+    assert 'differs first in line 2, "@authority", column 31' in output
+    assert "  the signature verifies over the signer's base" in output
+
+
+@pytest.mark.parametrize("kid", [True, False])
+def test_a_key_stands_in_for_the_profile(
+    kid: bool,  # noqa: FBT001 - pytest passes it by name
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    jwk = keys.public_jwk("platform-2026", **({} if kid else {"kid": None}))
+    key = tmp_path / "key.json"
+    key.write_text(json.dumps(jwk))
+    options = ["--key", str(key), "--now", str(NOW)]
+
+    assert main(["explain", _file(tmp_path, _raw(POST)), *options]) == 0
+    assert "note: the keys of --key stand in for the profile" in capsys.readouterr().out
+
+
+def test_a_default_port_in_host_is_no_fault(
+    tmp_path: Path, profile: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    request = _file(tmp_path, _raw(POST.replaced("Host", "shop.example.com:443")))
+
+    assert main(["explain", request, "--profile", profile, "--now", str(NOW)]) == 0
+    assert '"@authority": shop.example.com\n' in capsys.readouterr().out
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    """Serve the platform's profile on loopback; the URL."""
+    body = json.dumps(DOCUMENTS[PLATFORM]["json"]).encode()
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            found = self.path == "/profile"
+            self.send_response(200 if found else 302)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as listening:
+        thread = Thread(target=listening.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listening.server_address[1]}"
+        finally:
+            listening.shutdown()
+            thread.join()
+
+
+def _from(url: str) -> Recipe:
+    return POST.replaced("UCP-Agent", f'profile="{url}"')
+
+
+def test_the_profile_is_fetched_where_the_request_says(
+    server: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    request = _file(tmp_path, _raw(_from(f"{server}/profile")))
+    options = ["--fetch", "--allow-loopback-profile", "--now", str(NOW)]
+
+    assert main(["explain", request, *options]) == 0
+    assert capsys.readouterr().out.startswith(f"accepted: {server}/profile")
+
+
+def test_the_profile_is_fetched_from_the_url_given(
+    server: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    request = _file(tmp_path, _raw(POST))
+    options = ["--profile", f"{server}/profile", "--allow-loopback-profile", "--now", str(NOW)]
+
+    assert main(["explain", request, *options]) == 0
+    assert f"note: UCP-Agent names {PLATFORM}, not the profile given" in capsys.readouterr().out
+
+
+def test_a_redirect_is_not_followed(
+    server: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    request = _file(tmp_path, _raw(_from(f"{server}/moved")))
+    options = ["--fetch", "--allow-loopback-profile", "--now", str(NOW)]
+
+    assert main(["explain", request, *options]) == 1
+    assert "  proven  profile-redirects: " in capsys.readouterr().out
+
+
+def test_nothing_is_fetched_unless_asked_for(
+    server: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    request = _file(tmp_path, _raw(_from(f"{server}/profile")))
+
+    assert main(["explain", request, "--allow-loopback-profile", "--now", str(NOW)]) == 1
+    assert "  proven  profile-not-given: " in capsys.readouterr().out
+
+
+def test_loopback_is_not_fetched_from_unless_allowed(
+    server: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    request = _file(tmp_path, _raw(POST))
+
+    assert main(["explain", request, "--profile", f"{server}/profile"]) == 2
+    assert "--profile: the profile URL's scheme is not https" in capsys.readouterr().err
+
+
+def test_neither_secrets_nor_bodies_are_shown(
+    tmp_path: Path, profile: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secret = ("Authorization", "Bearer s3cret")
+    covers = (*POST.signatures[0].components, "authorization", "@query")
+    recipe = POST._replace(
+        headers=(*POST.headers, secret), target=f"{POST.target}?token=s3cret"
+    ).covering(*covers)
+    theirs = tmp_path / "base.txt"
+    theirs.write_bytes(send(recipe, ()).bases[0].replace(b"s3cret", b"S3cret"))
+    request = _file(tmp_path, _raw(recipe, change(method="PUT")))
+    options = ["--profile", profile, "--now", str(NOW), "--their-base", str(theirs)]
+
+    for form in ([], ["--json"]):
+        assert main(["explain", request, *options, *form]) == 1
+        output = capsys.readouterr().out
+        assert "[masked]" in output
+        assert "s3cret" not in output.lower()
+        assert "item_123" not in output
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--profile", "x", "--key", "y"], "not allowed with"),
+        (["--key", "KEY"], "neither a JWK nor PEM"),
+        (["--input", "har"], "not JSON"),
+        (["--their-base", "/nowhere/x"], "No such file"),
+        (["--their-base", "LARGE"], "more than 65536 octets"),
+    ],
+)
+def test_what_cannot_be_used_is_wrong_usage(
+    options: list[str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "KEY").write_text("no key")
+    (tmp_path / "LARGE").write_bytes(bytes(65537))
+    given = [str(tmp_path / word) if word.isupper() else word for word in options]
+
+    assert main(["explain", _file(tmp_path, _raw(POST)), *given]) == 2
+    assert says in capsys.readouterr().err
