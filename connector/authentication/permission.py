@@ -13,9 +13,13 @@ if TYPE_CHECKING:
 
 def permit(policy: Policy, operation: Operation) -> None:
     """Refuse an operation that the caller's tier or registration does not list."""
-    if policy.operations is not None and operation.name not in policy.operations:
+    if operation.name in policy.denied or (
+        policy.operations is not None and operation.name not in policy.operations
+    ):
         raise Refusal(
             "operation_not_permitted",
             "operation_not_permitted",
-            f"tier {policy.tier} may not call {operation.name}",
+            f"tier {policy.tier} may not call {operation.name} with this kind of signature"
+            if operation.name in policy.denied
+            else f"tier {policy.tier} may not call {operation.name}",
         )

@@ -27,3 +27,9 @@ class Policy(NamedTuple):
     """Most seconds since ``created``; None asks nothing."""
     operations: frozenset[str] | None = None
     """The operations that are permitted; None permits all."""
+    denied: frozenset[str] = frozenset()
+    """Operations that are not permitted all the same."""
+    unbound_get: bool = False
+    """Take a detached JWS on requests without a body, of which it covers nothing."""
+    unbound_complete: bool = False
+    """Take a detached JWS on complete_checkout, whose target it does not cover."""

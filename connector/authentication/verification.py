@@ -26,6 +26,14 @@ from connector.authentication.candidates import (
     read_signatures,
 )
 from connector.authentication.coverage import Coverage, Presence
+from connector.authentication.older import (
+    OlderSignature,
+    carries_older,
+    check_older_body,
+    permitted,
+    read_older,
+    verify_older,
+)
 from connector.authentication.policy import BOT_AUTH
 from connector.errors import Refusal
 from connector.steps import Caller
@@ -88,6 +96,8 @@ class Examined(NamedTuple):
     agent: ProfileUrl | Refusal
     registered: Registered | None
     policy: Policy
+    older: OlderSignature | None = None
+    """What takes the place of the signatures under an older scheme."""
 
 
 class _Keys(NamedTuple):
@@ -104,7 +114,8 @@ class Authenticator:
     ``registered`` maps normalised profile URLs to registrations. Under ``coverage: compat`` the
     identity rests on the pinned keys alone: UCP-Agent picks the registration, whose keys no other
     registration may hold. ``keyed_horizon`` is the most seconds since ``created`` for a keyed
-    write. ``revoked`` are thumbprints that never verify.
+    write. ``revoked`` are thumbprints that never verify. ``endpoint`` is the path of the REST
+    endpoint.
     """
 
     def __init__(
@@ -118,6 +129,7 @@ class Authenticator:
         discovery_open: bool,
         keyed_horizon: float,
         revoked: frozenset[str] = frozenset(),
+        endpoint: str = "",
     ) -> None:
         self._bulk = BulkVerifier()
         self._profiles = profiles
@@ -128,6 +140,7 @@ class Authenticator:
         self._discovery_open = discovery_open
         self._keyed_horizon = keyed_horizon
         self._revoked = revoked
+        self._endpoint = endpoint
         self._coverage = Coverage()
 
     def examine(self, received: Received, *, writes: bool) -> Examined:
@@ -136,6 +149,9 @@ class Authenticator:
         ``writes`` says that method and path are those of a write, whose key is claimed.
         """
         request = received.request
+        # Never a way back: with RFC 9421 headers the request is judged by these alone.
+        if b"signature-input" not in request.headers.index and carries_older(request):
+            return self._examine_older(received)
         signatures = read_signatures(request)
         agent = self._agent(request)
         registered = None if isinstance(agent, Refusal) else self._registered.get(agent.url)
@@ -160,6 +176,14 @@ class Authenticator:
             )
         return Examined(left, faults, agent, registered, policy)
 
+    def _examine_older(self, received: Received) -> Examined:
+        """Judge a request under an older scheme, which only a registration can allow."""
+        agent = self._agent(received.request)
+        registered = None if isinstance(agent, Refusal) else self._registered.get(agent.url)
+        policy = self._discovered if registered is None else registered.policy
+        older = read_older(received.request, policy, received.at)
+        return Examined([], [], agent, registered, permitted(policy, older), older)
+
     def _agent(self, request: Request) -> ProfileUrl | Refusal:
         """Read UCP-Agent; a refusal is kept for its turn, after coverage and body."""
         lines = request.headers.index.get(b"ucp-agent")
@@ -174,7 +198,10 @@ class Authenticator:
 
     async def prove(self, received: Received, examined: Examined) -> Caller:
         """Verify the body's digest, then one of the signatures; raises Refusal."""
-        check_body(received.request)
+        if examined.older is None:
+            check_body(received.request)
+        else:
+            check_older_body(received.request)
         agent = examined.agent
         if isinstance(agent, Refusal):
             raise agent
@@ -223,6 +250,8 @@ class Authenticator:
         self, request: Request, examined: Examined, known: _Keys, agent: ProfileUrl
     ) -> Caller | Fault:
         """Try each signature in turn: one that verifies is enough (ucp-rules section 3.1)."""
+        if examined.older is not None:
+            return self._verify_older(request, examined, examined.older, known, agent)
         fallen: list[Fault] = []
         for signature in examined.signatures:
             key = self._key(signature, known.keys)
@@ -255,10 +284,52 @@ class Authenticator:
             )
         return furthest([*examined.faults, *fallen])
 
+    def _verify_older(
+        self,
+        request: Request,
+        examined: Examined,
+        older: OlderSignature,
+        known: _Keys,
+        agent: ProfileUrl,
+    ) -> Caller | Fault:
+        key = self._find(older.kid, known.keys)
+        if isinstance(key, Fault):
+            return key
+        signed = verify_older(request, older, key, self._endpoint)
+        return Caller(
+            agent.url,
+            older.kid,
+            key.thumbprint,
+            older.scheme,
+            "",
+            examined.policy.tier,
+            known.version,
+            signed,
+        )
+
     def _key(self, signature: Signature, keys: KeySet) -> Key | Fault:
-        """Find the key that the keyid names, and hold the algorithm against it."""
+        """Find the key that the keyid names, and hold the signature's parameters against it."""
         parameters = signature.parameters
         keyid = str(parameters["keyid"])
+        key = self._find(keyid, keys)
+        if isinstance(key, Fault):
+            return key
+        if parameters.get("tag") == BOT_AUTH and keyid != key.thumbprint:
+            return fault(
+                "key", "signature_invalid", "bot_auth_keyid", "keyid is not the key's thumbprint"
+            )
+        alg = parameters.get("alg")
+        if alg is not None and alg != key.signature_algorithm:
+            return fault(
+                "algorithm",
+                "signature_invalid",
+                "alg_parameter",
+                f"the alg parameter does not fit a key for {key.algorithm}",
+            )
+        return key
+
+    def _find(self, keyid: str, keys: KeySet) -> Key | Fault:
+        """Find the usable key with this kid that is not revoked."""
         try:
             key = keys.get(keyid)
         # What an unverified request says of itself, its keyid too, is not for the decision line.
@@ -279,16 +350,4 @@ class Authenticator:
             )
         if key.thumbprint in self._revoked:
             return fault("key", "signature_invalid", "key_revoked", "the key is revoked here")
-        if parameters.get("tag") == BOT_AUTH and keyid != key.thumbprint:
-            return fault(
-                "key", "signature_invalid", "bot_auth_keyid", "keyid is not the key's thumbprint"
-            )
-        alg = parameters.get("alg")
-        if alg is not None and alg != key.signature_algorithm:
-            return fault(
-                "algorithm",
-                "signature_invalid",
-                "alg_parameter",
-                f"the alg parameter does not fit a key for {key.algorithm}",
-            )
         return key

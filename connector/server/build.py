@@ -121,6 +121,7 @@ def build_authenticator(
         discovery_open=merchant.platforms.discovery == "open",
         keyed_horizon=settings.store.idempotency_ttl - _HORIZON_MARGIN,
         revoked=revoked_thumbprints(settings.discovery.revoked),
+        endpoint=merchant.endpoints.rest or "",
     )
 
 
@@ -191,4 +192,6 @@ def _policy(name: str, tier: RegisteredTier, platform: RegisteredPlatform | None
         created_required=freshness.required,
         max_age=freshness.max_age if freshness.required else None,
         operations=None if operations == "all" else frozenset(operations),
+        unbound_get=platform is not None and platform.allow_unbound_get,
+        unbound_complete=platform is not None and platform.allow_unbound_complete,
     )

@@ -166,6 +166,9 @@ def _platforms(merchant: Merchant, settings: Settings) -> Iterator[Problem]:
             and not settings.discovery.insecure_allow_loopback_profiles
         ):
             yield (*above, "profile"), "is not an https URL"
+        tier = getattr(settings.tiers, platform.tier)
+        if platform.keys is None and "talos" in (platform.schemes or tier.schemes):
+            yield (*above, "schemes"), "talos is only for platforms with pinned keys"
         for path, text in (*_terms(platform, merchant), *_pinned(platform, index, thumbprints)):
             yield (*above, *path), text
         yield from _operations(above, platform.operations, extensions)
@@ -175,8 +178,6 @@ def _terms(platform: RegisteredPlatform, merchant: Merchant) -> Iterator[Problem
     if platform.keys is None:
         if platform.coverage == "compat":
             yield ("coverage",), "compat is only for platforms with pinned keys"
-        if platform.schemes and "talos" in platform.schemes:
-            yield ("schemes",), "talos is only for platforms with pinned keys"
     elif platform.version is None:
         yield ("version",), "is missing: with pinned keys no profile is fetched that states it"
     if platform.version is not None and platform.version not in merchant.versions:

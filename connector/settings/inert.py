@@ -32,35 +32,25 @@ INERT: Final = frozenset(
         "audit.instance",
         "audit.durability",
         "audit.evidence_key",
-        "signing.keys",
         "discovery.fleet_key",
         "rates.reads",
         "rates.writes",
         "tiers.discovered.freshness.nonce",
         "tiers.discovered.rates",
-        "tiers.registered.schemes",
         "tiers.registered.freshness.nonce",
         "tiers.registered.rates",
         "merchants[].endpoints.mcp",
         "merchants[].upstream.idempotent",
         "merchants[].upstream.refusals",
         "merchants[].platforms.directory",
-        "merchants[].platforms.registered[].schemes",
         "merchants[].platforms.registered[].freshness.nonce",
         "merchants[].platforms.registered[].rates",
-        "merchants[].platforms.registered[].allow_unbound_get",
-        "merchants[].platforms.registered[].allow_unbound_complete",
         "merchants[].enforcement.rates",
         "merchants[].validation",
-        "merchants[].responses",
         "merchants[].rates",
-        "merchants[].signing",
     }
 )
 """Settings, and sections with all that is in them."""
-
-_WITHOUT_EFFECT_AT: Final = {"merchants[].platforms.registered[].schemes": ("rfc9421",)}
-"""Values that ask for nothing beyond the default, where the default itself is another one."""
 
 
 def inert_settings(settings: Settings) -> list[str]:
@@ -85,9 +75,5 @@ def _changed(
                     yield from _changed(
                         element, f"{here}[]", (*there, index), inert=inert or here in INERT
                     )
-        elif (
-            (inert or here in INERT)
-            and value != field.default
-            and value != _WITHOUT_EFFECT_AT.get(here)
-        ):
+        elif (inert or here in INERT) and value != field.default:
             yield show_path(there)

@@ -92,7 +92,9 @@ class RegisteredTier(Section):
     """The terms of platforms that a merchant has registered, unless the registration differs."""
 
     schemes: Schemes = ("rfc9421",)
-    """How a request may be signed: `rfc9421`, and for older platforms `detached-jws`, `talos`."""
+    """How a request may be signed: `rfc9421`, and for older platforms `detached-jws`, `talos`. A
+    `detached-jws` binds the body alone, and until answers are kept whoever captured one can send
+    it again, with another target and Idempotency-Key too."""
     coverage: Coverage = "strict"
     """What a signature must cover: `strict` is the closed set; `target-uri` lets `@target-uri`
     stand for authority, path and query. `compat` is for single registrations with pinned keys."""

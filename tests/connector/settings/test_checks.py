@@ -208,6 +208,10 @@ def test_compat_and_talos_need_pinned_keys() -> None:
     told = of_platform({**PLATFORM, "schemes": ["talos"]})
     assert told == "[0].schemes: talos is only for platforms with pinned keys"
     settings(registering({**PINNED, "coverage": "compat", "schemes": ["rfc9421", "talos"]}))
+    tiers = {"registered": {"schemes": ["rfc9421", "talos"]}}
+    (told,) = problems({"tiers": tiers, **registering(PLATFORM)})
+    assert told.endswith("[0].schemes: talos is only for platforms with pinned keys")
+    settings({"tiers": tiers, **registering({**PLATFORM, "schemes": ["rfc9421"]})})
 
 
 def test_one_key_in_two_registrations_is_refused() -> None:

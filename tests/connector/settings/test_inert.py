@@ -43,7 +43,6 @@ def test_settings_without_effect_are_named_with_their_place() -> None:
         **PLATFORM,
         "keys": [KEY],
         "version": "2026-08-25",
-        "schemes": ["rfc9421", "talos"],
         "freshness": {"required": True, "nonce": True},
         "rates": {"reads": "1/s"},
     }
@@ -71,7 +70,6 @@ def test_settings_without_effect_are_named_with_their_place() -> None:
         "rates.reads",
         "tiers.discovered.rates.total",
         "merchants[1].endpoints.mcp",
-        "merchants[1].platforms.registered[0].schemes",
         "merchants[1].platforms.registered[0].freshness.nonce",
         "merchants[1].platforms.registered[0].rates.reads",
         "merchants[1].platforms.directory",
@@ -79,8 +77,3 @@ def test_settings_without_effect_are_named_with_their_place() -> None:
         "merchants[1].validation.requests",
     }
     assert set(inert_settings(made)) == known_without_effect
-
-
-def test_a_registration_that_asks_for_the_usual_scheme_is_not_named() -> None:
-    platforms = {"registered": [{**PLATFORM, "schemes": ["rfc9421"]}]}
-    assert inert_settings(settings(merchants=[merchant(platforms=platforms)])) == []
