@@ -1,6 +1,6 @@
 """The pipeline, top to bottom: what happens to one request.
 
-    received → bounded → verified → sent → answered
+    received → bounded → verified → sent → signed → answered
 
 ``handle`` is called with what the wire guard let through. Every step takes the values of the
 steps before it and returns the next one, or raises a Refusal; nothing reaches the merchant that
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from connector.authentication.permission import permit
 from connector.errors import Refusal
+from connector.signing.answers import NotSigned
 from connector.steps import Answer
 from connector.telemetry.journal import Journal
 from connector.transports.media import check_media
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from connector.authentication.verification import Authenticator
     from connector.ingress.context import WireContext
+    from connector.signing.answers import AnswerSigner
     from connector.signing.publishing import PublishedDocuments
     from connector.steps import Received
     from connector.telemetry.decisions import DecisionLog
@@ -48,6 +50,8 @@ class Lane(NamedTuple):
     upstream: UpstreamClient
     published: PublishedDocuments
     problems: ProblemRenderer
+    answers: AnswerSigner | None
+    """None where answers are not signed (``responses: {sign: false}``)."""
     observe: bool
     """Forward what does not verify, marked as such (``signatures: insecure_observe``)."""
 
@@ -75,12 +79,16 @@ class Gateway:
         self._metrics.in_flight += 1
         try:
             answer = await self._pipeline(lane, received, journal)
-        except Refusal as refusal:
-            accept = _accept(received.request.headers)
-            return self._refused(lane.problems, received.merchant, journal, refusal, accept)
+            refusal = journal.observed
+        except Refusal as caught:
+            answer, refusal = (
+                _refused(lane.problems, received.request.headers, journal, caught),
+                caught,
+            )
         finally:
             self._metrics.in_flight -= 1
-        self._tell(received.merchant, journal, answer, journal.observed)
+        answer = self._signed(lane, received, journal, answer)
+        self._tell(received.merchant, journal, answer, refusal)
         return answer
 
     async def _pipeline(self, lane: Lane, received: Received, journal: Journal) -> Answer:
@@ -119,20 +127,30 @@ class Gateway:
         lane = None if context.merchant is None else self._lanes[context.merchant]
         journal = Journal(context.at, context.started, self._metrics)
         problems = self._strangers if lane is None else lane.problems
-        accept = _accept(context.headers)
-        return self._refused(problems, context.merchant or "", journal, refusal, accept)
+        answer = _refused(problems, context.headers, journal, refusal)
+        self._tell(context.merchant or "", journal, answer, refusal)
+        return answer
 
-    def _refused(
-        self,
-        problems: ProblemRenderer,
-        merchant: str,
-        journal: Journal,
-        refusal: Refusal,
-        accept: bytes,
-    ) -> Answer:
-        journal.decision = "reject"
-        answer = problems.render(refusal, accept, journal.audit_id)
-        self._tell(merchant, journal, answer, refusal)
+    def _signed(self, lane: Lane, received: Received, journal: Journal, answer: Answer) -> Answer:
+        """Sign what answers a verified request, refusals after the verification included.
+
+        What cannot be signed goes back as it is, and is counted: what the merchant has done is
+        done, and who asked must learn of it. A platform that insists on signatures sees that this
+        one is missing.
+        """
+        caller = journal.caller
+        if lane.answers is None or caller is None or journal.observed is not None:
+            return answer
+        try:
+            return lane.answers.sign(answer, received.request, caller.label)
+        except NotSigned as unsigned:
+            reason = unsigned.reason
+        except Exception:
+            _logger.exception("an answer could not be signed")
+            reason = "error"
+        finally:
+            journal.step("sign")
+        self._metrics.count_unsigned(received.merchant, reason)
         return answer
 
     def _tell(
@@ -143,6 +161,17 @@ class Gateway:
             journal.close(self._log, merchant, answer, refusal)
         except Exception:
             _logger.exception("a decision could not be told")
+
+
+def _refused(
+    problems: ProblemRenderer,
+    lines: Iterable[tuple[bytes, bytes]],
+    journal: Journal,
+    refusal: Refusal,
+) -> Answer:
+    """Render a refusal as the request's header lines ask for it."""
+    journal.decision = "reject"
+    return problems.render(refusal, _accept(lines), journal.audit_id)
 
 
 def _accept(lines: Iterable[tuple[bytes, bytes]]) -> bytes:

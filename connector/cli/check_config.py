@@ -5,18 +5,23 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 from connector.server.build import build_transport
+from connector.server.signing_keys import key_path, usable_keys
 from connector.settings.base import Section
 from connector.settings.inert import inert_settings
 from connector.settings.loading import ConfigurationError, load_settings
 from connector.settings.shape import show_path
 from connector.settings.units import format_duration
+from connector.signing.key_document import KeyFileError
+from connector.signing.key_file import stamp
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
+    from pathlib import Path
 
     from connector.settings.merchants import Merchant
     from connector.settings.schema import Settings
@@ -42,12 +47,31 @@ def run(arguments: argparse.Namespace) -> int:
             build_transport(merchant)
     except ValueError as error:
         return _bad(arguments.config, (f"{arguments.config}: {error}",), as_json=arguments.json)
+    problems = tuple(f"{arguments.config}: {each}" for each in _key_files(settings))
+    if problems:
+        return _bad(arguments.config, problems, as_json=arguments.json)
     if arguments.json:
         document = {"file": arguments.config, "ok": True, "problems": [], **_summary(settings)}
         sys.stdout.write(f"{json.dumps(document, indent=2)}\n")
     else:
         sys.stdout.write("\n".join(_lines(arguments.config, settings)) + "\n")
     return 0
+
+
+def _key_files(settings: Settings) -> Iterator[str]:
+    """Say what is wrong with each key file that is there; the others `serve` makes."""
+    seen: set[Path] = set()
+    for index, merchant in enumerate(settings.merchants):
+        path = key_path(settings, merchant)
+        if not merchant.responses.sign or path in seen or stamp(path) is None:
+            continue
+        seen.add(path)
+        own = merchant.signing.keys is not None
+        place = show_path(("merchants", index, "signing", "keys") if own else ("signing", "keys"))
+        try:
+            usable_keys(path, time.time())
+        except KeyFileError as error:
+            yield f"{place}: {error}"
 
 
 def _bad(file: str, problems: tuple[str, ...], *, as_json: bool) -> int:
@@ -85,7 +109,7 @@ def _summary(settings: Settings) -> dict[str, Any]:
     return {
         "listen": _address(settings.listen.host, settings.listen.port),
         "admin": _address(settings.admin.host, settings.admin.port),
-        "merchants": [_merchant(merchant) for merchant in settings.merchants],
+        "merchants": [_merchant(settings, merchant) for merchant in settings.merchants],
         "tiers": {
             "discovered": _tier(settings.tiers.discovered),
             "registered": _tier(settings.tiers.registered),
@@ -94,7 +118,8 @@ def _summary(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _merchant(merchant: Merchant) -> dict[str, Any]:
+def _merchant(settings: Settings, merchant: Merchant) -> dict[str, Any]:
+    path = key_path(settings, merchant)
     return {
         "id": merchant.id,
         "scheme": merchant.scheme,
@@ -107,6 +132,9 @@ def _merchant(merchant: Merchant) -> dict[str, Any]:
             "registered": [platform.profile for platform in merchant.platforms.registered],
         },
         "signatures": merchant.enforcement.signatures,
+        "signing": {"keys": str(path), "made_at_start": stamp(path) is None}
+        if merchant.responses.sign
+        else None,
     }
 
 
@@ -138,6 +166,12 @@ def _lines(file: str, settings: Settings) -> Iterator[str]:
             f" {len(platforms['registered'])} registered"
         )
         yield f"  signatures   {merchant['signatures']}"
+        signing = merchant["signing"]
+        if signing is None:
+            yield "  answers      not signed"
+        else:
+            made = " (serve makes it)" if signing["made_at_start"] else ""
+            yield f"  answers      signed, keys in {signing['keys']}{made}"
     for name, tier in summary["tiers"].items():
         age = f", at most {tier['max_age']} old" if tier["max_age"] else ""
         operations = tier["operations"]

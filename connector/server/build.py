@@ -16,6 +16,8 @@ from connector.platforms.agent import agent_reader
 from connector.platforms.budgets import Lane as FetchLane
 from connector.platforms.discovery import PLACES, Discovery
 from connector.platforms.registry import Registry, register, revoked_thumbprints
+from connector.signing.answers import AnswerSigner
+from connector.signing.directory import KeyDirectory
 from connector.signing.publishing import PROFILE_PATH, PublishedDocuments
 from connector.transports.problems import ProblemRenderer
 from connector.transports.rest import OperationRule, RestTransport
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from connector.settings.merchants import Merchant
     from connector.settings.schema import Settings
     from connector.settings.terms import RegisteredPlatform, RegisteredTier
+    from connector.signing.current import CurrentKeys
 
 # A keyed write older than its idempotency record could be run again (ucp-rules section 3.9).
 _HORIZON_MARGIN: Final = 3600.0
@@ -125,8 +128,10 @@ def build_authenticator(
     )
 
 
-def build_lane(settings: Settings, merchant: Merchant, profiles: Profiles) -> Lane:
-    """Make everything that serves one merchant."""
+def build_lane(
+    settings: Settings, merchant: Merchant, profiles: Profiles, keys: CurrentKeys | None = None
+) -> Lane:
+    """Make everything that serves one merchant; without ``keys`` nothing is signed."""
     upstream = UpstreamClient(
         merchant.upstream.url,
         connect_timeout=merchant.upstream.connect_timeout,
@@ -140,8 +145,15 @@ def build_lane(settings: Settings, merchant: Merchant, profiles: Profiles) -> La
         authenticator=build_authenticator(settings, merchant, profiles),
         forwarding=Forwarding(merchant.scheme, host),
         upstream=upstream,
-        published=PublishedDocuments([PROFILE_PATH, *merchant.profile.leaves]),
+        published=PublishedDocuments(
+            [PROFILE_PATH, *merchant.profile.leaves],
+            keys,
+            None if keys is None else KeyDirectory(keys, merchant.authorities),
+        ),
         problems=ProblemRenderer(merchant.continue_url),
+        answers=None
+        if keys is None
+        else AnswerSigner(keys, bind_request=merchant.responses.bind_request),
         observe=merchant.enforcement.signatures == "insecure_observe",
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 import ssl
 import sys
 from typing import TYPE_CHECKING, Final
@@ -28,8 +29,10 @@ from connector.server.process import (
     uvicorn_options,
 )
 from connector.server.publish import keep_all_published
+from connector.server.signing_keys import SigningKeys
 from connector.settings.inert import inert_settings
 from connector.settings.loading import load_settings
+from connector.signing.key_document import KeyFileError
 from connector.telemetry.decisions import DecisionLog
 from connector.telemetry.metrics import Metrics
 from connector.transports.problems import ProblemRenderer
@@ -62,8 +65,12 @@ async def _serve(
     clock, metrics = WallClock(), Metrics()
     discovery = build_discovery(settings, clock)
     try:
-        lanes = {each.id: build_lane(settings, each, discovery) for each in settings.merchants}
-    except ValueError as error:
+        keys = SigningKeys(settings, clock)
+        lanes = {
+            each.id: build_lane(settings, each, discovery, keys.of(each))
+            for each in settings.merchants
+        }
+    except (ValueError, KeyFileError) as error:
         raise StartError(str(error)) from error
     metrics.observed = [name for name, lane in lanes.items() if lane.observe]
     log = DecisionLog(sys.stdout.fileno())
@@ -71,10 +78,17 @@ async def _serve(
     gateway = Gateway(lanes, strangers=ProblemRenderer(), metrics=metrics, log=log)
     warnings = _warnings(settings)
     health = Health(warnings)
-    published = asyncio.create_task(keep_all_published(settings, lanes))
+    reload = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload.set)
+    background = [
+        asyncio.create_task(keep_all_published(settings, lanes)),
+        asyncio.create_task(keys.watch(reload)),
+    ]
 
     def started(address: str, admin_address: str) -> None:
         calm_collector()
+        for path in keys.made:
+            _logger.info("made the key file %s", path)
         for warning in warnings:
             _logger.warning("%s", warning)
         health.serving()
@@ -88,7 +102,8 @@ async def _serve(
             draining=health.draining,
         )
     finally:
-        published.cancel()
+        for task in background:
+            task.cancel()
         await discovery.aclose()
         for lane in lanes.values():
             await lane.upstream.aclose()

@@ -140,7 +140,8 @@ class Signing(Section):
     """The keys that sign in our name."""
 
     keys: ConfiguredPath = Field(default=Path("./keys.json"), validate_default=True)
-    """A private JWK set with the state of each key."""
+    """A private JWK set with the times of each key, mode 0600. `serve` makes it where it is
+    missing, `ucp-connector keys` changes it, and a gateway that runs follows within a second."""
 
 
 class Discovery(Section):

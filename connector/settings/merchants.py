@@ -157,9 +157,11 @@ class Responses(Section):
     """Signing answers."""
 
     sign: Flag = True
-    """Signs every answer to a verified request that fits `store.max_replayable_body`."""
+    """Signs every answer to a verified request that fits `store.max_replayable_body`, and publishes
+    the keys in the profile, its leaves and `/.well-known/http-message-signatures-directory`."""
     bind_request: Flag = False
-    """Signs what was asked along with the answer (RFC 9421, section 2.4)."""
+    """Signs what was asked along with the answer (RFC 9421, section 2.4): method, authority, path,
+    query, and the request's signature."""
 
 
 class MerchantSigning(Section):

@@ -49,7 +49,7 @@ check-config -c FILE` tells what is wrong with a file, one line for each problem
 - Secrets are best given that way. No error and no log line repeats one.
 - Settings that begin with `insecure_`, and values that do, are unsafe.
 - What says *(no effect yet)* is loaded and checked, and nothing follows it so far: claims, rates of
-  callers, the audit log, signed answers and MCP are still to come. `serve` warns of those it finds.
+  callers, the audit log and MCP are still to come. `serve` warns of those it finds.
 """
 
 

@@ -1,73 +1,122 @@
 """The merchant's public documents, answered from the connector's own copy (ucp-rules section 9).
 
 A request for one is never passed on: it needs no signature, so it must not reach the merchant.
+Where the connector signs, its keys stand in every profile; else a document goes out as it was read.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
+import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from connector.errors import Refusal
+from connector.signing.directory import DIRECTORY_PATH
+from connector.signing.documents import is_current, rendered, unchanged
+from connector.signing.merging import LISTS, merge_keys
 from connector.steps import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from canonical import Request
-    from connector.steps import RawHeaders
+    from connector.signing.current import CurrentKeys
+    from connector.signing.directory import KeyDirectory
+    from connector.signing.documents import Rendered
+    from connector.signing.key_ring import Phase
 
 PROFILE_PATH: Final = "/.well-known/ucp"
-_MAX_AGE: Final = 300
 _MAX_DOCUMENT: Final = 1 << 20
+_MEDIA_TYPE: Final = b"application/json"
+_logger: Final = logging.getLogger(__name__)
 
 
 class PublishedDocuments:
     """The public paths of one merchant, and what stands at each.
 
-    ``paths`` are known from the start; a document is put in when it has been read. Until then its
-    path answers 502 ``upstream_unreachable`` rather than a 404 that a platform would remember.
+    ``paths`` are known from the start; a document is put in when it has been read. ``keys`` are
+    merged into each of them and stand in the ``directory``; without keys nothing is merged.
     """
 
-    def __init__(self, paths: Iterable[str]) -> None:
-        self._documents: dict[str, tuple[bytes, RawHeaders] | None] = dict.fromkeys(paths)
+    def __init__(
+        self,
+        paths: Iterable[str],
+        keys: CurrentKeys | None = None,
+        directory: KeyDirectory | None = None,
+    ) -> None:
+        self._documents = {path: _ProfileDocument(path, keys) for path in paths}
+        self._at: dict[str, _ProfileDocument | KeyDirectory] = {**self._documents}
+        if directory is not None:
+            self._at[DIRECTORY_PATH] = directory
 
     @property
     def missing(self) -> list[str]:
         """The paths that have no document yet."""
-        return [path for path, document in self._documents.items() if document is None]
+        return [path for path, document in self._documents.items() if not document.is_read]
 
     def put(self, path: str, body: bytes) -> None:
-        """Replace the document at a path, byte for byte; ValueError where it is no JSON object."""
-        read_document(body)
-        etag = hashlib.sha256(body).hexdigest()[:32]
-        headers: RawHeaders = [
-            (b"Content-Type", b"application/json"),
-            (b"Cache-Control", b"public, max-age=%d" % _MAX_AGE),
-            (b"ETag", b'"%b"' % etag.encode("ascii")),
-            (b"Access-Control-Allow-Origin", b"*"),
-        ]
-        self._documents[path] = (body, headers)
+        """Replace the document at a path; ValueError where it is none that can be published."""
+        self._documents[path].put(body)
 
     def answer(self, request: Request) -> Answer | None:
         """Answer a GET or HEAD without query for a public path; None for any other request."""
-        target = request.target
-        if target not in self._documents or request.method not in ("GET", "HEAD"):
+        found = self._at.get(request.target)
+        if found is None or request.method not in ("GET", "HEAD"):
             return None
-        document = self._documents[target]
-        if document is None:
+        return found.answer(request)
+
+
+class _ProfileDocument:
+    """One document: as it was read, and as it is sent.
+
+    It is rendered once for each change of the document or of the keys.
+    """
+
+    def __init__(self, path: str, keys: CurrentKeys | None) -> None:
+        self._path = path
+        self._keys = keys
+        self._phase: Phase | None = None
+        self._source: dict[str, Any] = {}
+        self._rendered: Rendered | None = None
+        self._complaints: tuple[str, ...] = ()
+
+    @property
+    def is_read(self) -> bool:
+        return self._rendered is not None
+
+    def put(self, body: bytes) -> None:
+        source = read_document(body)
+        if self._keys is None:
+            self._rendered = rendered(body, _MEDIA_TYPE)
+        else:
+            self._render(source, self._keys.phase(self._keys.clock()))
+
+    def answer(self, request: Request) -> Answer:
+        if self._rendered is None:
+            # A 404 is what a platform would remember.
             raise Refusal(
                 "upstream_unreachable", "profile_unread", "the merchant's profile is not read yet"
             )
-        body, headers = document
-        etag = headers[2][1]
-        for line in request.headers.index.get(b"if-none-match", ()):
-            # RFC 9110 section 13.1.2: a weak comparison, and * matches anything.
-            tags = [tag.strip().removeprefix(b"W/") for tag in line.split(b",")]
-            if etag in tags or b"*" in tags:
-                return Answer(304, headers, b"")
-        return Answer(200, headers, body)
+        if self._keys is not None:
+            phase = self._keys.phase(self._keys.clock())
+            if phase is not self._phase:
+                self._render(self._source, phase)
+        document = self._rendered
+        if is_current(document, request):
+            return unchanged(document)
+        return Answer(200, document.headers, document.body)
+
+    def _render(self, source: dict[str, Any], phase: Phase) -> None:
+        merged = merge_keys(source, phase)
+        # ASCII, so that every text has its octets; NaN and its like are no JSON (a ValueError).
+        body = json.dumps(merged.document, separators=(",", ":"), allow_nan=False).encode("ascii")
+        self._source, self._phase = source, phase
+        if self._rendered is None or body != self._rendered.body:
+            self._rendered = rendered(body, _MEDIA_TYPE)
+        if merged.complaints != self._complaints:
+            self._complaints = merged.complaints
+            for complaint in merged.complaints:
+                _logger.error("public document %s: %s", self._path, complaint)
 
 
 def read_document(body: bytes) -> dict[str, Any]:
@@ -80,7 +129,7 @@ def read_document(body: bytes) -> dict[str, Any]:
         raise ValueError(f"not JSON: {error}") from error
     if not isinstance(document, dict):
         raise ValueError("not a JSON object")  # noqa: TRY004 - one kind of error for one cause
-    for name in ("keys", "signing_keys"):
+    for name in LISTS:
         entries = document.get(name)
         for entry in entries if isinstance(entries, list) else ():
             if isinstance(entry, dict) and "d" in entry:

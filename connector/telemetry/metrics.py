@@ -58,6 +58,7 @@ class Metrics:
         """Merchants whose unverified requests are forwarded (``insecure_observe``)."""
         self.dropped_lines: Callable[[], int] = lambda: 0
         self._requests: dict[tuple[str, str, str, str], int] = {}
+        self._unsigned: dict[tuple[str, str], int] = {}
         self._steps: dict[str, _Durations] = {}
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -66,6 +67,11 @@ class Metrics:
         """Count one decided request; ``code`` is empty for an accepted one."""
         key = (merchant, operation, decision, code)
         self._requests[key] = self._requests.get(key, 0) + 1
+
+    def count_unsigned(self, merchant: str, reason: str) -> None:
+        """Count one answer to a verified request that went back without a signature."""
+        key = (merchant, reason)
+        self._unsigned[key] = self._unsigned.get(key, 0) + 1
 
     def observe(self, step: str, seconds: float) -> None:
         """Add one duration of a step of the pipeline."""
@@ -84,6 +90,14 @@ class Metrics:
         for labels, value in self._requests.copy().items():
             requests.add_metric(labels, value)
         yield requests
+        unsigned = CounterMetricFamily(
+            "ucp_connector_unsigned_answers",
+            "Answers to verified requests that went back without a signature, by reason.",
+            labels=("merchant", "reason"),
+        )
+        for pair, value in self._unsigned.copy().items():
+            unsigned.add_metric(pair, value)
+        yield unsigned
         steps = HistogramMetricFamily(
             "ucp_connector_step_seconds", "Time spent in a step.", labels=("step",)
         )

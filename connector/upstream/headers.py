@@ -65,7 +65,10 @@ _FORWARDED_BY_RULE: Final = {
     b"traceparent": Rule.TRACEPARENT,
     b"tracestate": Rule.TRACESTATE,
 }
-_NEVER_RETURNED: Final = _HOP_BY_HOP | {b"content-length", b"audit-id"}
+# Answers are signed here (ucp-rules section 9): what the merchant's API signs or digests itself
+# could contradict that, and would be lent to whatever the connector answers in its place.
+_SIGNATURES: Final = frozenset({b"signature", b"signature-input", b"content-digest"})
+_NEVER_RETURNED: Final = _HOP_BY_HOP | _SIGNATURES | {b"content-length", b"audit-id"}
 _PREFIXES_NEVER_RETURNED: Final = (b"proxy-", b"ucp-verified")
 
 

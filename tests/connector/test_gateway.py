@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from canonical import Request
 from connector.authentication.policy import Policy
+from connector.errors import Refusal
 from connector.gateway import Gateway, Lane
+from connector.signing.answers import NotSigned
 from connector.signing.publishing import PublishedDocuments
 from connector.steps import Answer, Caller, Received
 from connector.telemetry.metrics import Metrics
@@ -39,6 +42,31 @@ class _Verified:
     async def prove(self, received: Received, examined: object) -> Caller:
         del received, examined
         return _CALLER
+
+
+class _Unverified(_Verified):
+    async def prove(self, received: Received, examined: object) -> Caller:
+        del received, examined
+        raise Refusal("signature_invalid", "signature_mismatch", "no")
+
+
+class _NothingPermitted(_Verified):
+    policy = Policy("registered", operations=frozenset())
+
+
+class _Signer:
+    """Notes what it is asked to sign, and does as it is told."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self.asked: list[tuple[int, str]] = []
+        self._failure = failure
+
+    def sign(self, answer: Answer, request: Request, label: str) -> Answer:
+        del request
+        self.asked.append((answer.status, label))
+        if self._failure is not None:
+            raise self._failure
+        return answer._replace(headers=[*answer.headers, (b"Signature", b"sig1=:AA==:")])
 
 
 class _Upstream:
@@ -70,7 +98,10 @@ def _fine() -> UpstreamAnswer:
     return UpstreamAnswer(200, [(b"Content-Type", b"application/json")], b"{}")
 
 
-def _handle(method: str, send: Callable[[], UpstreamAnswer], log: _Log) -> Answer:
+def _handle(
+    method: str, send: Callable[[], UpstreamAnswer], log: _Log | None = None, **changes: Any
+) -> Answer:
+    metrics: Metrics = changes.pop("metrics", None) or Metrics()
     lane: Any = Lane(
         transport=RestTransport(""),
         authenticator=_Verified(),  # type: ignore[arg-type]  # as far as the pipeline looks
@@ -78,10 +109,11 @@ def _handle(method: str, send: Callable[[], UpstreamAnswer], log: _Log) -> Answe
         upstream=_Upstream(send),  # type: ignore[arg-type]  # likewise
         published=PublishedDocuments([]),
         problems=ProblemRenderer(),
+        answers=None,
         observe=False,
-    )
-    any_log: Any = log
-    gateway = Gateway({"shop": lane}, strangers=ProblemRenderer(), metrics=Metrics(), log=any_log)
+    )._replace(**changes)
+    any_log: Any = log or _Log()
+    gateway = Gateway({"shop": lane}, strangers=ProblemRenderer(), metrics=metrics, log=any_log)
     target = "/checkout-sessions" + ("/chk_1" if method == "GET" else "")
     headers = [("Host", "shop.example.com"), ("Idempotency-Key", "k" * 22)]
     request = Request(method=method, target=target, headers=headers)
@@ -113,3 +145,86 @@ def test_a_decision_that_cannot_be_told_does_not_cost_the_answer(
         answer = _handle("POST", _fine, _BrokenLog())
 
     assert (answer.status, answer.body) == (200, b"{}")
+
+
+def _is_signed(answer: Answer) -> bool:
+    return b"Signature" in dict(answer.headers)
+
+
+def test_an_answer_to_a_verified_request_is_signed_with_the_label_that_verified() -> None:
+    signer = _Signer()
+
+    answer = _handle("GET", _fine, answers=signer)
+
+    assert _is_signed(answer)
+    assert signer.asked == [(200, "sig1")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "send", "status"),
+    [
+        ({"authenticator": _NothingPermitted()}, _fine, 403),
+        ({}, _broken, 503),
+    ],
+    ids=["not permitted", "merchant failed"],
+)
+def test_a_refusal_after_the_verification_is_signed_too(
+    changes: dict[str, Any],
+    send: Callable[[], UpstreamAnswer],
+    status: int,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    signer = _Signer()
+
+    with caplog.at_level(logging.CRITICAL):
+        answer = _handle("GET", send, answers=signer, **changes)
+
+    assert answer.status == status
+    assert _is_signed(answer)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"authenticator": _Unverified()},
+        {"authenticator": _Unverified(), "observe": True},
+        {"authenticator": _NothingPermitted(), "observe": True},
+    ],
+    ids=["refused", "observed", "observed though it verified"],
+)
+def test_what_did_not_pass_the_verification_is_never_answered_signed(
+    changes: dict[str, Any],
+) -> None:
+    signer = _Signer()
+
+    answer = _handle("GET", _fine, answers=signer, **changes)
+
+    assert not _is_signed(answer)
+    assert signer.asked == []
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason"),
+    [(NotSigned("streamed"), "streamed"), (RuntimeError("a mistake of ours"), "error")],
+)
+def test_an_answer_that_cannot_be_signed_goes_back_and_is_counted(
+    failure: Exception, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    metrics = Metrics()
+
+    with caplog.at_level(logging.CRITICAL):
+        answer = _handle("POST", _fine, answers=_Signer(failure), metrics=metrics)
+
+    assert (answer.status, answer.body) == (200, b"{}")
+    assert not _is_signed(answer)
+    counted = f'ucp_connector_unsigned_answers_total{{merchant="shop",reason="{reason}"}} 1.0'
+    assert counted in metrics.exposition().decode()
+
+
+def test_a_public_document_is_not_signed_as_an_answer() -> None:
+    signer = _Signer()
+    public = SimpleNamespace(answer=lambda _: Answer(200, [], b"{}"))
+
+    answer = _handle("GET", _fine, answers=signer, published=public)
+
+    assert (answer.status, signer.asked) == (200, [])

@@ -48,6 +48,15 @@ _UUID: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]
 _FIXED: Final = {"code", "content", "type", "title", "status", "detail", "instance"}
 _STATES: Final = {"outcome_unknown": {"operation_state": "unknown", "safe_new_key": False}}
 
+_AFTER_VERIFICATION: Final = frozenset(
+    {
+        *("unknown_operation", "operation_not_permitted", "outcome_unknown", "overloaded"),
+        *("idempotency_key_missing", "idempotency_key_invalid"),
+        *("upstream_unreachable", "upstream_timeout"),
+    }
+)
+"""What a request may be refused with once it has verified: only such refusals may be signed."""
+
 _texts: Final[dict[str, str]] = {}
 """The text that each code was first seen with: it must be the same ever after."""
 
@@ -80,7 +89,9 @@ def check_refusal(
     assert document["content"]
     assert _texts.setdefault(code, document["content"]) == document["content"]
     assert answer.value("Content-Type") == media
-    assert answer.value("Cache-Control") == "no-store"
+    signed = bool(answer.values("Signature"))
+    assert not signed or code in _AFTER_VERIFICATION
+    assert answer.value("Cache-Control") == ("no-store, no-transform" if signed else "no-store")
     assert answer.values("WWW-Authenticate") == (["Signature"] if status == 401 else [])
     waits = [int(value) for value in answer.values("Retry-After")]
     assert len(waits) == (status in (429, 503))

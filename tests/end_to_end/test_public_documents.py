@@ -1,4 +1,8 @@
-"""The merchant's public documents come from the connector's own copy, to anybody."""
+"""The merchant's public documents come from the connector's own copy, to anybody.
+
+Nothing is signed here, so they go out as they were read; with our keys in them they are in
+test_signed_answers.py.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     from tests.end_to_end.platform import Platform
 
 FILED: Final = "filed.example.com"
+UNSIGNED: Final = {"sign": False}
 DOWN: Final = "down.example.com"
 FILE: Final = b'{"ucp":  {"version": "2026-08-25"}, "n": "\xc3\xa4"}\n'
 LEAF_PATH: Final = "/.well-known/more.json"
@@ -35,10 +40,11 @@ def gateway(
     (folder / "profile.json").write_bytes(FILE)
     (folder / "leaf.json").write_bytes(LEAF)
     platforms = {"registered": [platform.registration()]}
-    shop = module_merchant.settings(platforms=platforms)
+    shop = module_merchant.settings(platforms=platforms, responses=UNSIGNED)
     filed = module_merchant.settings(
         id="filed",
         authorities=[FILED],
+        responses=UNSIGNED,
         profile={"source": "file", "file": "profile.json", "leaves": {LEAF_PATH: "leaf.json"}},
     )
     with nobody() as origin:
