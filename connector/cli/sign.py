@@ -11,7 +11,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from canonical import CanonicalError
+from canonical import CanonicalError, load_key
 from connector.cli.failure import CommandError
 from connector.cli.key_files import read_private_key
 from connector.cli.request_text import as_curl, as_headers, as_json, dumped
@@ -23,6 +23,8 @@ from connector.cli.signed_request import (
     SCHEMES,
     TALOS,
     draft,
+    endpoint_of,
+    sign_as_talos,
     sign_body,
     sign_request,
     wants_key,
@@ -137,6 +139,8 @@ def _check_options(arguments: argparse.Namespace) -> None:
     for name, needed in _PARTS.items():
         if getattr(arguments, name, None) and not getattr(arguments, needed):
             raise CommandError(f"--{name.replace('_', '-')} needs --{needed}")
+    if arguments.endpoint and arguments.scheme != TALOS and arguments.vector is None:
+        raise CommandError("--endpoint is for --scheme talos and --vector")
     if arguments.vector is not None:
         _check_vector_options(arguments)
     if arguments.send and arguments.format == "curl":
@@ -190,9 +194,18 @@ def _sign(
     arguments: argparse.Namespace, request: Draft, signer: PrivateKey, now: int
 ) -> SignedRequest:
     key = signer.key
-    keyid = arguments.keyid or key.kid or key.thumbprint
-    if arguments.scheme == DETACHED_JWS:
-        return sign_body(request, key, keyid=keyid, encoded=arguments.b64)
+    if arguments.scheme != RFC9421:
+        named = load_key({**signer.jwk, "kid": arguments.keyid or key.kid or key.thumbprint})
+        if arguments.scheme == DETACHED_JWS:
+            return sign_body(request, named, encoded=arguments.b64)
+        endpoint = arguments.endpoint
+        return sign_as_talos(
+            request,
+            named,
+            endpoint=endpoint_of(request.target) if endpoint is None else endpoint.rstrip("/"),
+            iat=_issued(arguments, now),
+            jti=arguments.nonce or str(uuid.uuid4()),
+        )
     return sign_request(
         request,
         key,
@@ -265,6 +278,13 @@ def _created(arguments: argparse.Namespace, now: int) -> int | None:
     if arguments.created == "none":
         return None
     return now if arguments.created is None else _seconds(arguments.created, "--created")
+
+
+def _issued(arguments: argparse.Namespace, now: int) -> int:
+    created = _created(arguments, now)
+    if created is None:
+        raise CommandError("--created none: a talos signature says when it was made")
+    return created
 
 
 def _header(line: str) -> tuple[str, str]:

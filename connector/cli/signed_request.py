@@ -11,9 +11,11 @@ from canonical import (
     parse_signatures,
     sign,
     sign_detached,
+    sign_envelope,
     signature_base,
 )
-from canonical.base64 import encode_url
+from canonical.envelope import envelope
+from canonical.jws import signing_input
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,7 +26,7 @@ BOT_AUTH: Final = "web-bot-auth"
 RFC9421: Final = "rfc9421"
 DETACHED_JWS: Final = "detached-jws"
 TALOS: Final = "talos"
-SCHEMES: Final = (RFC9421, DETACHED_JWS)
+SCHEMES: Final = (RFC9421, DETACHED_JWS, TALOS)
 
 _WRITES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 # Visible ASCII alone: what a request line can carry as it is.
@@ -32,6 +34,8 @@ _URL: Final = re.compile(
     r"(?=[!-~]+$)(?P<scheme>https?)://(?P<authority>[^/?#@]+)(?P<rest>(?:[/?#].*)?)", re.IGNORECASE
 )
 _JSON_RPC: Final = re.compile(rb'"jsonrpc"\s*:\s*"2\.0"')
+# The first segments of the operations' paths: what stands before them is the endpoint.
+_OPERATIONS: Final = re.compile(r"(.*?)/(?:checkout-sessions|carts|orders|catalog)(?:[/?].*)?")
 _METHOD: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110 section 5.6.2: token
 
 
@@ -134,16 +138,37 @@ def sign_request(
     return SignedRequest(request, headers, base, RFC9421, parameters["keyid"], label)
 
 
-def sign_body(request: Draft, key: Key, *, keyid: str, encoded: bool) -> SignedRequest:
+def sign_body(request: Draft, key: Key, *, encoded: bool) -> SignedRequest:
     """Sign the body with a detached JWS (2026-01), and nothing else of the request.
 
-    The octets themselves are signed (RFC 7797), or with ``encoded`` their base64url text.
+    The octets themselves are signed (RFC 7797), or with ``encoded`` their base64url text. The key
+    has a kid.
     """
-    jws = sign_detached(request.body, key, b64=encoded, headers={"kid": keyid})
-    payload = encode_url(request.body).encode("ascii") if encoded else request.body
-    base = jws.partition(".")[0].encode("ascii") + b"." + payload
+    jws = sign_detached(request.body, key, b64=encoded)
+    return _with_jws(request, key, jws, request.body, DETACHED_JWS)
+
+
+def sign_as_talos(request: Draft, key: Key, *, endpoint: str, iat: int, jti: str) -> SignedRequest:
+    """Sign the Talos envelope of the request; the key has a kid. Raises CanonicalError.
+
+    ``endpoint`` is the path of the REST endpoint, ``iat`` UNIX time and ``jti`` a UUID.
+    """
+    meta = ("Talos-Signature-Meta", f'iat={iat}, jti="{jti}"')
+    request = request._replace(headers=_with_defaults(request.headers, [meta]))
+    message = as_message(request, request.headers)
+    jws = sign_envelope(message, key, endpoint=endpoint)
+    return _with_jws(request, key, jws, envelope(message, endpoint=endpoint), TALOS)
+
+
+def endpoint_of(target: str) -> str:
+    """Return what stands before an operation's path: the REST endpoint, or nothing."""
+    match = _OPERATIONS.fullmatch(target)
+    return match[1] if match else ""
+
+
+def _with_jws(request: Draft, key: Key, jws: str, payload: bytes, scheme: str) -> SignedRequest:
     headers = [*request.headers, ("Request-Signature", jws)]
-    return SignedRequest(request, headers, base, DETACHED_JWS, keyid, "")
+    return SignedRequest(request, headers, signing_input(jws, payload), scheme, key.kid or "", "")
 
 
 def as_message(request: Draft, headers: Sequence[tuple[str, str]]) -> Request:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from connector.cli.failure import CHECK_FAILED, CommandError
 from connector.cli.request_text import body_members
+from connector.cli.signed_request import endpoint_of
 from connector.diagnosis.document_table import DocumentTable
 from connector.diagnosis.judging import MERCHANT, Judge, merchant_settings
 from connector.diagnosis.runner import run_file
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 
 _SPEC: Final = "2026-08-25"
 _TITLE: Final = "Cases made with ucp-connector sign"
-# The first segments of the operations' paths: what stands before them is the endpoint.
-_OPERATIONS: Final = re.compile(r"(.*?)/(?:checkout-sessions|carts|orders|catalog)(?:[/?].*)?")
 # A list of two strings, a header line above all, stands on one line.
 _PAIR: Final = re.compile(r'\[\s+("(?:[^"\\]|\\.)*"),\s+("(?:[^"\\]|\\.)*")\s+\]')
 
@@ -120,14 +119,12 @@ def _add_document(documents: dict[str, Any], url: str, jwk: dict[str, Any]) -> N
 def _settings(signed: SignedRequest, endpoint: str | None) -> dict[str, Any]:
     """Describe the merchant that the request is for, where it is not that of all vector files."""
     draft = signed.draft
+    told_endpoint = endpoint_of(draft.target) if endpoint is None else endpoint
     host = next(value for name, value in signed.headers if name.lower() == "host")
-    if endpoint is None:
-        match = _OPERATIONS.fullmatch(draft.target)
-        endpoint = match[1] if match else ""
-    wanted = {
+    wanted: dict[str, Any] = {
         "authorities": [host.lower()],
         "scheme": draft.scheme,
-        "endpoints": {"rest": endpoint or "/", "mcp": "off"},
+        "endpoints": {"rest": told_endpoint or "/", "mcp": "off"},
     }
     return {name: value for name, value in wanted.items() if MERCHANT[name] != value}
 

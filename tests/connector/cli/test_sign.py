@@ -15,8 +15,16 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
-from canonical import Request, load_key, parse_signatures, verify, verify_detached
-from canonical.jws import protected_header
+from canonical import (
+    Request,
+    load_key,
+    parse_signatures,
+    verify,
+    verify_detached,
+    verify_envelope,
+)
+from canonical.envelope import envelope
+from canonical.jws import protected_header, signing_input
 from connector.cli.main import main
 from connector.diagnosis.generator.keys import private_jwk, public_jwk, thumbprint
 
@@ -300,6 +308,15 @@ def test_a_key_that_cannot_sign_is_one_clear_line(
         (["GET", URL, "--b64"], "--b64 means nothing with --scheme rfc9421"),
         (["GET", URL, "--scheme", "detached-jws", "--tag", "x"], "--tag means nothing"),
         (["GET", URL, "--scheme", "detached-jws", "--created", "1"], "--created means nothing"),
+        (["GET", URL, "--scheme", "talos", "--component", "@path"], "--component means nothing"),
+        (["GET", URL, "--scheme", "talos", "--created", "none"], "says when it was made"),
+        (["GET", URL, "--scheme", "talos"], "ucp-agent"),
+        (["GET", URL, "--scheme", "talos", "--profile", PROFILE, "--nonce", "n"], "not a UUID"),
+        (
+            ["GET", URL, "--scheme", "talos", "--profile", PROFILE, "--endpoint", "/ucp"],
+            "not below the REST endpoint",
+        ),
+        (["GET", URL, "--endpoint", "/ucp"], "--endpoint is for --scheme talos and --vector"),
         (["GET", URL, "--connect", "127.0.0.1:1"], "--connect needs --send"),
         (["GET", URL, "--verify-answer", "x"], "--verify-answer needs --send"),
         (["GET", URL, "--send", "--format", "curl"], "--format curl"),
@@ -397,6 +414,58 @@ def test_a_jws_names_the_thumbprint_of_a_key_that_has_no_name(
 
     protected = protected_header(document["headers"][-1][1])
     assert protected["kid"] == thumbprint("platform-2026")
+
+
+@pytest.mark.parametrize(
+    ("path", "argv", "endpoint"),
+    [
+        ("/checkout-sessions", [], ""),
+        ("/ucp/v1/checkout-sessions", [], "/ucp/v1"),
+        ("/ucp/v1/special", ["--endpoint", "/ucp/v1/"], "/ucp/v1"),
+        ("/carts/special", ["--endpoint", "/"], ""),
+    ],
+)
+def test_a_talos_envelope_is_relative_to_the_endpoint(
+    key_file: str,
+    path: str,
+    argv: list[str],
+    endpoint: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    argv = [*argv, "--created", "1767225600", "--profile", PROFILE, "--data", '{"a":1}']
+    url = f"https://shop.example.com{path}?b=2&a=1"
+    document = _sign(capsys, "POST", url, "--key", key_file, "--scheme", "talos", *argv)
+
+    assert [name for name, _ in document["headers"]][-2:] == [
+        "Talos-Signature-Meta",
+        "Request-Signature",
+    ]
+    request = Request(
+        method="POST",
+        target=f"{path}?b=2&a=1",
+        headers=[(line[0], line[1]) for line in document["headers"]],
+        body=b'{"a":1}',
+    )
+    key = load_key(public_jwk("platform-2026"))
+    assert verify_envelope(request, key, endpoint=endpoint).iat == 1767225600
+    jws = dict(document["headers"])["Request-Signature"]
+    assert protected_header(jws)["kid"] == "platform-2026"
+    payload = envelope(request, endpoint=endpoint)
+    assert document["signature_base"] == signing_input(jws, payload).decode()
+
+
+def test_a_talos_envelope_has_an_id_of_its_own_unless_one_is_given(
+    key_file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["GET", URL, "--key", key_file, "--scheme", "talos", "--profile", PROFILE]
+    given = "550e8400-e29b-41d4-a716-446655440000"
+    metas = [
+        dict(_sign(capsys, *argv, *more)["headers"])["Talos-Signature-Meta"]
+        for more in ([], [], ["--nonce", given])
+    ]
+
+    assert len(set(metas)) == 3
+    assert metas[2].endswith(f'jti="{given}"')
 
 
 def test_a_json_rpc_body_gets_no_key_beside_its_own(
