@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from connector.cli.failure import CHECK_FAILED, CommandError
 from connector.cli.request_text import body_members
-from connector.cli.signed_request import endpoint_of
+from connector.cli.signed_request import DETACHED_JWS, RFC9421, endpoint_of
 from connector.diagnosis.document_table import DocumentTable
 from connector.diagnosis.judging import MERCHANT, Judge, merchant_settings
 from connector.diagnosis.runner import run_file
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from connector.diagnosis.verdicts import Refused
 
 _SPEC: Final = "2026-08-25"
+_OLDER: Final = "2026-01-23"
+"""The version that the older schemes are of."""
 _TITLE: Final = "Cases made with ucp-connector sign"
 # A list of two strings, a header line above all, stands on one line.
 _PAIR: Final = re.compile(r'\[\s+("(?:[^"\\]|\\.)*"),\s+("(?:[^"\\]|\\.)*")\s+\]')
@@ -54,20 +56,27 @@ def add_case(signed: SignedRequest, signer: PrivateKey, now: int, told: Told) ->
     ``now`` is the verifier's clock. The signer's private key goes into the file: ask first. Raises
     CommandError, with status 1 where the request would be refused, and the file stays as it was.
     """
+    if not _is_text(signed.base):
+        raise CommandError("a vector file holds what was signed as text; sign it with --b64")
     document = _existing(told.path)
     url = _profile_url(signed)
     kid = {"kid": signed.keyid}
+    public = {**signer.key.public_jwk(), **kid}
     _add_key(document["keys"], signed.keyid, {**signer.jwk, **kid})
-    _add_document(document["documents"], url, {**signer.key.public_jwk(), **kid})
+    settings = _settings(signed, told.endpoint)
+    if signed.scheme == RFC9421:
+        _add_document(document["documents"], url, public)
+    else:
+        settings |= _registered(signed, url, public)
     case: dict[str, Any] = {
         "id": told.id,
         "description": told.description,
         "rule": told.rule,
-        "settings": _settings(signed, told.endpoint),
+        "settings": settings,
         "now": now,
         "request": _request(signed),
     }
-    if not case["settings"]:
+    if not settings:
         del case["settings"]
     case["expect"] = _expectation({**document, "cases": [case]}, signed)
     document["cases"].append(case)
@@ -75,6 +84,14 @@ def add_case(signed: SignedRequest, signer: PrivateKey, now: int, told: Told) ->
     _check(told.path, data)
     _replace(Path(told.path), data)
     return len(document["cases"])
+
+
+def _is_text(base: bytes) -> bool:
+    try:
+        base.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _existing(path: str) -> dict[str, Any]:
@@ -129,6 +146,22 @@ def _settings(signed: SignedRequest, endpoint: str | None) -> dict[str, Any]:
     return {name: value for name, value in wanted.items() if MERCHANT[name] != value}
 
 
+def _registered(signed: SignedRequest, url: str, jwk: dict[str, Any]) -> dict[str, Any]:
+    """Register the platform, its key pinned: else no merchant takes an older scheme."""
+    platform: dict[str, Any] = {
+        "profile": url,
+        "keys": [jwk],
+        "version": _OLDER,
+        "schemes": [signed.scheme],
+    }
+    if signed.scheme == DETACHED_JWS and not signed.draft.body:
+        platform["allow_unbound_get"] = True
+    return {
+        "versions": [*MERCHANT["versions"], _OLDER],
+        "platforms": {"discovery": "open", "registered": [platform]},
+    }
+
+
 def _request(signed: SignedRequest) -> dict[str, Any]:
     return {
         "method": signed.draft.method,
@@ -165,6 +198,8 @@ def _expectation(document: dict[str, Any], signed: SignedRequest) -> dict[str, A
     if decision.signature_base.encode() != signed.base:
         raise CommandError("the verifier's signature base differs", status=CHECK_FAILED)
     members = decision._asdict()
+    if decision.scheme == RFC9421:
+        del members["scheme"]  # what a case without it means
     return {"decision": "accept", **members}
 
 

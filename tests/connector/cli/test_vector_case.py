@@ -63,6 +63,49 @@ def test_what_is_written_passes(file: Path, key_file: str, argv: list[str]) -> N
 
 
 @pytest.mark.parametrize(
+    ("argv", "method", "path"),
+    [
+        (["--scheme", "detached-jws", "--data", '{"a":"é"}'], "POST", "/checkout-sessions"),
+        (
+            ["--scheme", "detached-jws", "--b64", "--data", "{}"],
+            "POST",
+            "/ucp/v1/checkout-sessions",
+        ),
+        (["--scheme", "detached-jws"], "GET", "/checkout-sessions/chk_1"),
+        (["--scheme", "talos", "--data", "{}"], "POST", "/checkout-sessions/chk_1/cancel"),
+        (["--scheme", "talos"], "GET", "/ucp/v1/checkout-sessions/chk_1"),
+    ],
+)
+def test_a_case_of_an_older_scheme_registers_its_platform(
+    file: Path, key_file: str, argv: list[str], method: str, path: str
+) -> None:
+    assert _add(file, key_file, *argv, url=f"https://shop.example.com{path}", method=method) == 0
+    assert main(["vectors", "run", str(file)]) == 0
+    (case,) = _read(file)["cases"]
+    assert case["expect"]["scheme"] == argv[1]
+    assert case["expect"]["label"] == ""
+
+
+def test_what_was_signed_must_be_text(
+    file: Path, key_file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    body = tmp_path / "body"
+    body.write_bytes(b"\xff")
+    argv = ["--scheme", "detached-jws", "--data", f"@{body}"]
+    assert _add(file, key_file, *argv) == 2
+    assert "sign it with --b64" in capsys.readouterr().err
+    assert _add(file, key_file, *argv, "--b64") == 0
+
+
+def test_an_older_scheme_has_no_edwards_keys(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key_file = _key(tmp_path, private_jwk("platform-ed25519"))
+    assert _add(file, key_file, "--scheme", "talos") == 1
+    assert "it would be refused: algorithm_unsupported" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("url", "argv", "settings"),
     [
         (URL, [], None),
