@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 def gateway(
     module_merchant: Merchant, platform: Platform, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningGateway]:
-    shop = module_merchant.settings(platforms={"registered": [platform.registration()]})
+    shop = module_merchant.settings(
+        platforms={"registered": [platform.registration()]}, responses={"bind_request": True}
+    )
     with running_gateway(tmp_path_factory.mktemp("gateway"), configuration(shop)) as running:
         yield running
 
@@ -54,6 +56,25 @@ def test_a_write_reaches_the_merchant_as_it_was_signed(
     assert seen.target == f"{CHECKOUTS}?a=%7e".encode()
     assert seen.body == body.encode()
     assert seen.values("UCP-Verified-Identity") == [platform.profile_url]
+
+
+def test_the_signed_answer_verifies_with_the_keys_that_the_gateway_publishes(
+    gateway: RunningGateway,
+    merchant: Merchant,
+    platform: Platform,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    profile = f"http://{AUTHORITY}/.well-known/ucp"
+    argv = ["--verify-answer", profile, "--format", "json"]
+    assert _send(gateway, platform, tmp_path, "GET", f"{ORDERS}/1", *argv) == 0
+
+    captured = capsys.readouterr()
+    assert "the answer verifies: sig1, keyid " in captured.err
+    answer = json.loads(captured.out)["answer"]
+    assert answer["verified"]["label"] == "sig1"
+    assert '"signature";req;key="sig1"' in dict(answer["headers"])["Signature-Input"]
+    assert [seen.target for seen in merchant.requests] == [f"{ORDERS}/1".encode()]
 
 
 def test_a_signature_that_covers_too_little_ends_with_one(
