@@ -7,18 +7,21 @@ import re
 from base64 import b64encode
 from typing import TYPE_CHECKING, Final
 
-from connector.diagnosis.generator.documents import DOCUMENTS
+from connector.diagnosis.generator import business, documents
 from connector.diagnosis.generator.keys import SIGNERS, private_jwk
 from connector.diagnosis.generator.recipes import NOW, detached_keyid, send
 from connector.diagnosis.generator.repairs import Members, cost, difference, repair
 from connector.diagnosis.generator.topics import (
     coverage,
+    detached_jws,
     digests,
     keys,
     operations,
     profiles,
     requests,
+    responses,
     signatures,
+    talos,
     times,
     wire,
 )
@@ -32,15 +35,20 @@ if TYPE_CHECKING:
 
 TOPICS: Final[dict[str, Topic]] = {
     "coverage.json": coverage.TOPIC,
+    "detached_jws.json": detached_jws.TOPIC,
     "digests.json": digests.TOPIC,
     "keys.json": keys.TOPIC,
     "operations.json": operations.TOPIC,
     "profiles.json": profiles.TOPIC,
     "requests.json": requests.TOPIC,
+    "responses.json": responses.TOPIC,
     "signatures.json": signatures.TOPIC,
+    "talos.json": talos.TOPIC,
     "times.json": times.TOPIC,
     "wire.json": wire.TOPIC,
 }
+DOCUMENTS: Final = {**documents.DOCUMENTS, **business.DOCUMENTS}
+"""What stands behind every URL that a case may name."""
 _SPEC: Final = "2026-08-25"
 # A list of two strings, a header line above all, stands on one line.
 _PAIR: Final = re.compile(r'\[\s+("(?:[^"\\]|\\.)*"),\s+("(?:[^"\\]|\\.)*")\s+\]')
