@@ -59,25 +59,31 @@ def merchant_settings(changed: Mapping[str, Any], **sections: Any) -> Settings:
     return settings_from(document, folder=Path("/"), source="settings")
 
 
+def offline_discovery(fetch: Fetch, now: float, *, nested_keys: bool = False) -> Discovery:
+    """Return a discovery whose clock stands still; to be closed on its event loop."""
+    return Discovery(
+        dict.fromkeys(Lane, fetch),
+        clock=lambda: now,
+        rate=_PROFILES,
+        burst=_PROFILES,
+        cache_entries=_PROFILES,
+        nested_keys=nested_keys,
+    )
+
+
 class Judge:
     """Decides requests to one merchant at UNIX time ``now``; to be closed on its event loop."""
 
     def __init__(self, settings: Settings, fetch: Fetch, now: float) -> None:
         (merchant,) = settings.merchants
         self._now = now
-        self._discovery = Discovery(
-            dict.fromkeys(Lane, fetch),
-            clock=lambda: now,
-            rate=_PROFILES,
-            burst=_PROFILES,
-            cache_entries=_PROFILES,
-            nested_keys=settings.discovery.nested_keys,
-        )
+        self._discovery = offline_discovery(fetch, now, nested_keys=settings.discovery.nested_keys)
         self._guard = Guard(wire_limits(settings.limits))
         self._authorities = AuthorityTable(
             (name, merchant.id, merchant.scheme) for name in merchant.authorities
         )
         self._transport = build_transport(merchant)
+        self._mcp = merchant.endpoints.mcp
         self._agent_url = agent_reader(
             allow_loopback=settings.discovery.insecure_allow_loopback_profiles
         )
@@ -101,6 +107,15 @@ class Judge:
         )
         return Received(message, found.merchant, _PEER, self._now, 0.0)
 
+    def calls_tool(self, received: Received) -> bool:
+        """Whether the request goes to the MCP endpoint.
+
+        Of such a one the signature is judged and nothing more: the gateway does not serve MCP yet,
+        so neither is the call in the body read nor its operation named.
+        """
+        target = received.request.target
+        return self._mcp is not None and target.partition("?")[0] == self._mcp
+
     def route(self, received: Received) -> Route:
         """Check the path's shape; raises Refusal."""
         if self._transport is None:
@@ -123,11 +138,14 @@ class Judge:
         """Decide the request as the gateway would."""
         try:
             received = self.receive(request)
-            self.route(received)
+            calls = self.calls_tool(received)
+            if not calls:
+                self.route(received)
             examined = self.examine(received)
             check_media(received.request)
             caller = await self.authenticator.prove(received, examined)
-            self.admit(received, caller, examined.policy)
+            if not calls:
+                self.admit(received, caller, examined.policy)
         except Refusal as refusal:
             return Refused(refusal.code.name, refusal.reason, refusal.explanation)
         base = caller.signature_base.decode()

@@ -7,13 +7,15 @@ import time
 from typing import TYPE_CHECKING
 
 from connector.diagnosis.document_table import DocumentTable
-from connector.diagnosis.judging import Judge, merchant_settings
+from connector.diagnosis.judging import Judge, merchant_settings, offline_discovery
+from connector.diagnosis.receiving import Receiver
 from connector.diagnosis.vectors import VectorFileError
 from connector.diagnosis.verdicts import Outcome, brief, difference
 from connector.settings.loading import ConfigurationError
 
 if TYPE_CHECKING:
-    from connector.diagnosis.vectors import Case, VectorFile
+    from connector.diagnosis.vectors import Accept, Case, VectorFile
+    from connector.diagnosis.verdicts import Refused
     from connector.settings.schema import Settings
 
 
@@ -41,11 +43,7 @@ def _settings(case: Case, known: dict[str, Settings]) -> Settings:
 
 async def _run(name: str, case: Case, table: DocumentTable, settings: Settings) -> Outcome:
     started = time.perf_counter()
-    judge = Judge(settings, table, case.now)
-    try:
-        decided = await judge.decide(case.request)
-    finally:
-        await judge.aclose()
+    decided = await _decide(case, table, settings)
     return Outcome(
         name,
         case.id,
@@ -56,3 +54,19 @@ async def _run(name: str, case: Case, table: DocumentTable, settings: Settings) 
         difference(case.expect, decided),
         time.perf_counter() - started,
     )
+
+
+async def _decide(case: Case, table: DocumentTable, settings: Settings) -> Accept | Refused:
+    if case.kind == "request":
+        judge = Judge(settings, table, case.now)
+        try:
+            return await judge.decide(case.request)
+        finally:
+            await judge.aclose()
+    discovery = offline_discovery(table, case.now)
+    (merchant,) = settings.merchants
+    try:
+        receiver = Receiver(discovery, case.now, bound=merchant.responses.bind_request)
+        return await receiver.decide(case)
+    finally:
+        await discovery.aclose()

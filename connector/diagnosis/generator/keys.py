@@ -24,6 +24,9 @@ _KEYS: Final = {
     "platform-next": "P-256",
     "platform-es384": "P-384",
     "platform-ed25519": "Ed25519",
+    "business-2026": "P-256",
+    "business-es384": "P-384",
+    "business-ed25519": "Ed25519",
     "stranger": "P-256",
 }
 SIGNERS: Final = tuple(_KEYS)

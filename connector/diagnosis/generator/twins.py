@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from connector.diagnosis.generator import business
 from connector.diagnosis.generator.documents import url
 from connector.diagnosis.generator.keys import public_jwk
 
@@ -23,4 +24,5 @@ _TWINS: Final[dict[str, dict[str, Any]]] = {
 
 def twin_of(address: str) -> dict[str, Any]:
     """Return the good document that differs from the one behind the URL in one thing."""
-    return _TWINS.get(address, _PLATFORM)
+    default = business.GOOD_SHOP if address in business.DOCUMENTS else _PLATFORM
+    return _TWINS.get(address, default)
