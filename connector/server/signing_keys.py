@@ -100,7 +100,7 @@ class _KeyFile:
         try:
             keys = await asyncio.to_thread(load_keys, self._path)
         except KeyFileError as error:
-            _logger.error("%s; the keys that were read before stay in use", error)  # noqa: TRY400 - the text says it all
+            _logger.warning("%s; the keys that were read before stay in use", error)
             return
         self.current.replace(keys)
         phase = self.current.phase(self._clock())
