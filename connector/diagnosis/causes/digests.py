@@ -84,13 +84,13 @@ CAUSES: Final = table(
         "digest-algorithm-other",
         "The digest is of another algorithm; UCP asks for sha-256.",
         "Send sha-256, alone or beside the other one.",
-        "UCP signatures.md, body digest",
+        "UCP signatures, Headers",
     ),
     (
         "digest-legacy-header",
         "The digest is in the obsolete Digest header.",
         "Send it as Content-Digest: sha-256=:base64:",
-        "RFC 9530 appendix B",
+        "RFC 9530 section 1.3",
     ),
     (
         "digest-of-representation",
@@ -102,7 +102,7 @@ CAUSES: Final = table(
         "digest-missing",
         "There is a body, and no Content-Digest.",
         "Send Content-Digest, and cover it.",
-        "UCP signatures.md, body digest",
+        "UCP signatures, Headers",
     ),
     (
         "digest-beside-wrong",

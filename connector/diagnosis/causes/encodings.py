@@ -24,7 +24,7 @@ CAUSES: Final = table(
     (
         "der-signature",
         "The signature is DER, as most crypto libraries hand it out.",
-        "Convert it to r||s, 32 octets each for P-256 (Node: dsaEncoding 'ieee-p1363').",
+        "Convert it to r then s, 32 octets each for P-256 (Node: dsaEncoding 'ieee-p1363').",
         "RFC 9421 section 3.3.4",
     ),
     (
@@ -60,7 +60,7 @@ CAUSES: Final = table(
     (
         "signature-recovery-octet",
         "The signature has an octet too many, as those of blockchain libraries do.",
-        "Send r||s alone, 64 octets for P-256.",
+        "Send r and s alone, 64 octets for P-256.",
         "RFC 9421 section 3.3.4",
     ),
     (

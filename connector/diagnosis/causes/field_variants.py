@@ -25,7 +25,7 @@ CAUSES: Final = table(
         "covered-field-missing",
         "The signature covers a field that did not arrive; proxies remove or rename some.",
         "Cover no field that a proxy may touch (traceparent, Accept-Encoding, Connection...).",
-        "RFC 9421 sections 2.5 and 7.2.4",
+        "RFC 9421 sections 2.5 and 7.2.3",
     ),
     (
         "absent-field-skipped",
@@ -43,7 +43,7 @@ CAUSES: Final = table(
         "proxy-changed-field",
         "A covered field arrived with another value than was signed; proxies change this one.",
         "Cover only what UCP asks for, and have proxies leave those fields alone.",
-        "RFC 9421 section 7.2.4",
+        "RFC 9421 section 7.2.3",
     ),
     (
         "header-doubled",

@@ -27,7 +27,7 @@ CAUSES: Final = table(
         "older-scheme",
         "The request carries the detached JWS of 2026-01 and no RFC 9421 signature.",
         "Sign by RFC 9421, or ask the merchant to register the older scheme for you.",
-        "UCP signatures.md",
+        "UCP signatures (2026-01-23)",
     ),
     (
         "unsigned",

@@ -72,7 +72,7 @@ CAUSES: Final = table(
         "keyid-missing",
         "The signature has no keyid, or one that is no string.",
         'Send the kid of the published key: keyid="platform-2026".',
-        "UCP signatures.md, parameters",
+        "UCP signatures, REST Request Signing",
     ),
     (
         "alg-parameter",
@@ -90,13 +90,13 @@ CAUSES: Final = table(
         "coverage-insufficient",
         "The signature does not cover everything that UCP asks for.",
         "Cover the missing components, too.",
-        "UCP signatures.md, covered components",
+        "UCP signatures, REST Request Signing",
     ),
     (
         "target-uri-instead",
         "@target-uri or @request-target is covered in place of @authority, @path and @query.",
         "Cover @method, @authority, @path and, where there is a query, @query.",
-        "UCP signatures.md, covered components",
+        "UCP signatures, REST Request Signing",
     ),
     (
         "component-parameters-added",
@@ -108,18 +108,18 @@ CAUSES: Final = table(
         "lifetime-too-long",
         "created and expires are further apart than web-bot-auth allows.",
         "Let a signature expire after 24 hours at most.",
-        "Web Bot Auth architecture, signature lifetime",
+        "UCP signatures, WBA Interop",
     ),
     (
         "bot-auth-keyid",
         "The keyid of a web-bot-auth signature is not the key's thumbprint.",
         "Send the RFC 7638 thumbprint as keyid, and publish it as kid.",
-        "Web Bot Auth architecture, keyid",
+        "UCP signatures, WBA Interop",
     ),
     (
         "signature-length",
         "The signature is neither as long as one of P-256 or Ed25519 nor as one of P-384.",
-        "Send all of r||s, in plain base64: 64 octets for P-256.",
+        "Send all of r and s, in plain base64: 64 octets for P-256.",
         "RFC 9421 section 3.3.4",
     ),
     (

@@ -22,25 +22,25 @@ CAUSES: Final = table(
         "keys-nested",
         "The keys stand below ucp in the profile, where they are not looked for.",
         "Publish them as keys, at the top level of the profile.",
-        "UCP signatures.md, key discovery",
+        "UCP signatures, Key Discovery",
     ),
     (
         "keys-misplaced",
         "The key stands somewhere in the profile where it is not looked for.",
         "Publish it in the list keys, at the top level of the profile.",
-        "UCP signatures.md, key discovery",
+        "UCP signatures, Key Discovery",
     ),
     (
         "signing-keys-ignored",
         "The key stands in signing_keys, which does not count beside keys.",
         "Publish the same keys in both lists, or in keys alone.",
-        "UCP signatures.md, key discovery",
+        "UCP signatures, Key Discovery",
     ),
     (
         "keys-missing",
         "The profile has no keys at all, or an empty list of them.",
         "Publish the public keys as keys, at the top level of the profile.",
-        "UCP signatures.md, key discovery",
+        "UCP signatures, Key Discovery",
     ),
     (
         "another-key",
@@ -82,7 +82,7 @@ CAUSES: Final = table(
         "keyid-unknown",
         "No key of the profile has this kid; the profile may be older than the key.",
         "Publish the key before signing with it, and wait until caches have run out.",
-        "UCP signatures.md, key rotation",
+        "UCP signatures, Key Rotation",
     ),
     (
         "key-not-for-signatures",
@@ -112,7 +112,7 @@ CAUSES: Final = table(
         "key-kind-unsupported",
         "The key is of a kind or curve that is not supported.",
         "Sign with an EC key on P-256.",
-        "UCP signatures.md, algorithms",
+        "UCP signatures, Signature Algorithms",
     ),
     (
         "key-curve-mismatch",

@@ -3,8 +3,8 @@ from __future__ import annotations
 import json
 
 from connector.diagnosis.audit_record import RecordCheck, RecordExplanation
-from connector.diagnosis.causes.cause import LIKELY, PROVEN, Finding
 from connector.diagnosis.causes.catalogue import CATALOGUE
+from connector.diagnosis.causes.cause import LIKELY, PROVEN, Finding
 from connector.diagnosis.explanation import FAULT, NOT_REACHED, OK, Candidate, Check, Explanation
 from connector.diagnosis.explanation_report import (
     as_json,

@@ -56,7 +56,7 @@ def test_every_cause_says_what_happened_how_to_mend_it_and_where_it_is_written(
     for sentence in (cause.happened, cause.repair):
         assert len(sentence) > 20
         assert sentence[-1] in '.:)"'
-    assert re.match(r"RFC \d{4} (sections?|appendix) |UCP |Web Bot Auth", cause.source)
+    assert re.match(r"RFC \d{4} sections? |UCP (signatures|overview)", cause.source)
 
 
 @settings(max_examples=80, deadline=None)
