@@ -108,14 +108,17 @@ def stamp(path: Path) -> Stamp | None:
 def _read(path: Path) -> bytes:
     # Not to wait where somebody has put a pipe; what is looked at is what is read.
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
             raise KeyFileError("is not a file")
-        if found.st_mode & _OTHERS:
-            mode = stat.S_IMODE(found.st_mode)
-            raise KeyFileError(f"others may use it (mode {mode:04o}): chmod 600 {path}")
-        data = file.read(_MAX_FILE + 1)
+        if mode & _OTHERS:
+            permissions = stat.S_IMODE(mode)
+            raise KeyFileError(f"others may use it (mode {permissions:04o}): chmod 600 {path}")
+        with open(descriptor, "rb", closefd=False) as file:
+            data = file.read(_MAX_FILE + 1)
+    finally:
+        os.close(descriptor)
     if len(data) > _MAX_FILE:
         raise KeyFileError(f"has more than {_MAX_FILE} octets")
     return data
