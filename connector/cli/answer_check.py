@@ -8,24 +8,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from canonical import (
-    CanonicalError,
-    Response,
-    check_content_digest,
-    load_key_set,
-    parse_signatures,
-    verify,
-)
+from canonical import CanonicalError, Request, Response, load_key_set
 from canonical.jcs import parse_json
+from connector.authentication.body import check_body
+from connector.authentication.candidates import furthest, read_signatures
+from connector.authentication.policy import Policy
+from connector.diagnosis.response_judging import (
+    ResponseTerms,
+    judge_response_head,
+    prove_response,
+)
 
 if TYPE_CHECKING:
-    from canonical import KeySet, Request, Signature
+    from canonical import KeySet
     from connector.cli.sending import Answer
 
-_SKEW: Final = 30
-"""Seconds by which two clocks may differ (ucp-rules section 3.9)."""
-_OF_BODY: Final = ("content-digest", "content-type")
-_MAX_CANDIDATES: Final = 4
+_POLICY: Final = Policy("business")
 
 
 class Verified(NamedTuple):
@@ -44,40 +42,22 @@ def published_keys(document: bytes) -> KeySet:
 
 
 def check_answer(answer: Answer, request: Request, keys: KeySet, now: float) -> Verified:
-    """Return which signature vouches for the answer; CanonicalError where none does, and why."""
+    """Return which signature vouches for the answer to ``request``; Refusal where none does."""
+    # Which signatures there are, and what binds the body, is alike for both kinds of message.
+    plain = Request(method="", target="/", headers=answer.headers, body=answer.body)
     response = Response(
         status=answer.status, headers=answer.headers, body=answer.body, request=request
     )
-    candidates = parse_signatures(response)[:_MAX_CANDIDATES]
-    if not candidates:
-        raise CanonicalError("it is not signed")
-    if answer.body:
-        check_content_digest(response.headers.lines(b"content-digest"), answer.body)
-    reasons = []
-    for signature in candidates:
-        try:
-            return _check(response, signature, keys, now)
-        except CanonicalError as error:
-            reasons.append(f"{signature.label}: {error}")
-    raise CanonicalError("; ".join(reasons))
-
-
-def _check(response: Response, signature: Signature, keys: KeySet, now: float) -> Verified:
-    covered = {name for name, parameters in signature.components if not parameters}
-    missing = {"@status", *(_OF_BODY if response.body else ())} - covered
-    if missing:
-        raise CanonicalError(f"it does not cover {', '.join(sorted(missing))}")
-    keyid = signature.parameters.get("keyid")
-    if not isinstance(keyid, str):
-        raise CanonicalError("it has no keyid")
-    _check_times(signature, now)
-    verify(response, signature, keys.get(keyid))
-    return Verified(signature.label, keyid)
-
-
-def _check_times(signature: Signature, now: float) -> None:
-    created, expires = (signature.parameters.get(name) for name in ("created", "expires"))
-    if isinstance(created, int) and created > now + _SKEW:
-        raise CanonicalError("it was created in the future")
-    if isinstance(expires, int) and expires < now - _SKEW:
-        raise CanonicalError("it has expired")
+    terms = ResponseTerms.of(response, request, bound=False)
+    left, faults = [], []
+    for signature in read_signatures(plain):
+        fallen = judge_response_head(signature, terms, _POLICY, now)
+        if fallen is None:
+            left.append(signature)
+        else:
+            faults.append(fallen)
+    if not left:
+        raise furthest(faults).refusal()
+    check_body(plain)
+    signature, _ = prove_response(response, left, faults, keys)
+    return Verified(signature.label, str(signature.parameters["keyid"]))

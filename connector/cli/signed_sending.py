@@ -14,6 +14,7 @@ from connector.cli.failure import CHECK_FAILED, WRONG_USAGE, CommandError
 from connector.cli.request_text import as_json, body_members, dumped
 from connector.cli.sending import Place, SendError, framed, octets, place_of, send
 from connector.cli.signed_request import as_message, draft
+from connector.errors import Refusal
 
 if TYPE_CHECKING:
     from canonical import KeySet
@@ -55,8 +56,8 @@ def send_signed(signed: SignedRequest, how: Sending, *, json: bool) -> int:
     if keys is not None:
         try:
             verified = check_answer(answer, as_message(request, lines), keys, time.time())
-        except CanonicalError as error:
-            fault = f"the answer does not verify: {error}"
+        except Refusal as refusal:
+            fault = f"the answer does not verify: {refusal.explanation}"
     _print(signed, answer, verified, json=json)
     if fault:
         raise CommandError(fault, status=CHECK_FAILED)

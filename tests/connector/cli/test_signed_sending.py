@@ -163,8 +163,8 @@ def test_a_profile_at_the_same_authority_is_fetched_over_the_same_way(
 @pytest.mark.parametrize(
     ("behaviour", "says"),
     [
-        (answer(b"{}"), "it is not signed"),
-        (_signing("@status"), "does not cover content-digest, content-type"),
+        (answer(b"{}"), "neither Signature-Input nor Signature"),
+        (_signing("@status"), "not covered: content-digest, content-type"),
         (_signing(*COVERED, key="stranger"), "no key with kid"),
     ],
 )
