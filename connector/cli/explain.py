@@ -124,7 +124,10 @@ def _explained(
             await judge.aclose()
 
     explanation = asyncio.run(explained())
-    return explanation, _notes(arguments, source)
+    notes = _notes(arguments, source)
+    if their_base is not None and all(each.theirs is None for each in explanation.candidates):
+        notes.append("there is no signature that the signer's base could belong to")
+    return explanation, notes
 
 
 def _source(

@@ -39,11 +39,21 @@ MOST_CHECKS: Final = 6000
 """Signatures checked at most: a third of a second for P-256."""
 
 
+MOST_BASES: Final = 20_000
+"""Bases written at most, those included that need no check: a few seconds for long ones."""
+
+
 class _Budget:
     """Counts down what is left to try."""
 
-    def __init__(self, left: int) -> None:
-        self.left = left
+    def __init__(self) -> None:
+        self.left = MOST_CHECKS
+        self._bases = MOST_BASES
+
+    def write(self) -> bool:
+        """Whether one more base may be written and checked."""
+        self._bases -= 1
+        return self._bases >= 0 and self.left > 0
 
     def verifies(self, key: Key, signature: bytes, data: bytes) -> bool:
         """Whether the signature verifies; False, too, where nothing is left to try."""
@@ -70,7 +80,7 @@ def prove(evidence: Evidence) -> list[Finding]:
     """Return the mistakes that together explain the signature; empty where none do, or none is."""
     if evidence.verifies:
         return []
-    budget = _Budget(MOST_CHECKS)
+    budget = _Budget()
     cases = list(_cases(evidence))
     for attempt in (_as_it_is, _one_edit, _other_data, _two_edits):
         for case in cases:
@@ -122,6 +132,8 @@ def _one_edit(case: _Case, evidence: Evidence, budget: _Budget) -> list[Finding]
     readings = list(value_readings(case.mended.signature.value, size_of(case.key.key)))[:4]
     seen = {case.base}
     for edit in variants(case.draft, evidence, case.mended):
+        if not budget.write():
+            return None
         changed = applied(case.draft, edit)
         base = rendered(changed)
         if base is None or base in seen:
@@ -162,6 +174,8 @@ def _two_edits(case: _Case, evidence: Evidence, budget: _Budget) -> list[Finding
     for pair in combinations(common, 2):
         if pair[0].slot == pair[1].slot:
             continue
+        if not budget.write():
+            return None
         changed = applied(case.draft, *pair)
         base = rendered(changed)
         if base is None or base in seen:
@@ -175,8 +189,6 @@ def _two_edits(case: _Case, evidence: Evidence, budget: _Budget) -> list[Finding
                     for edit in pair
                 ]
                 return _found(case, *also, *told)
-        if budget.left <= 0:
-            return None
     return None
 
 

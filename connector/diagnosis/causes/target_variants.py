@@ -172,6 +172,7 @@ _ESCAPE: Final = re.compile(r"%[0-9A-Fa-f]{2}")
 # encodeURIComponent, encodeURI and what RFC 3986 section 3.3 allows in a segment.
 _SAFE: Final = ("/", "/!'()*", "/;,?:@&=+$!*'()", "/:@!$&'()*+,;=")
 _MAX_PERMUTED: Final = 4
+_MAX_ADDED: Final = 16
 
 
 def edits(draft: Draft, evidence: Evidence) -> Iterator[Edit]:
@@ -272,7 +273,7 @@ def _query(value: str, _: Evidence) -> Values:
     yield "query-re-encoded", value.replace("%", "%25")
     yield from (("query-re-encoded", text) for text in _other_escapes(value))
     # The last one first: what is added later stands there.
-    for number in reversed(range(len(parts))):
+    for number in reversed(range(max(0, len(parts) - _MAX_ADDED), len(parts))):
         left = parts[:number] + parts[number + 1 :]
         yield "query-parameter-added", "?" + "&".join(left)
 

@@ -290,6 +290,16 @@ def test_neither_secrets_nor_bodies_are_shown(
         assert "item_123" not in output
 
 
+def test_a_base_that_belongs_to_no_signature_is_said_to(
+    tmp_path: Path, profile: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    request = _file(tmp_path, _raw(POST._replace(signatures=())))
+    options = ["--profile", profile, "--their-base", request]
+
+    assert main(["explain", request, *options]) == 1
+    assert "note: there is no signature that the signer's base" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [

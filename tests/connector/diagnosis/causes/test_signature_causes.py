@@ -3,6 +3,7 @@ from __future__ import annotations
 from base64 import b64encode, urlsafe_b64encode
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import pytest
 from cryptography.hazmat.primitives import hashes
@@ -10,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from canonical.base64 import decode_url
+from connector.diagnosis.causes import proof
 from connector.diagnosis.causes.cause import LIKELY, PROVEN
 from connector.diagnosis.generator import keys
 from connector.diagnosis.generator.documents import DOCUMENTS, url
@@ -241,8 +243,26 @@ def test_a_key_in_hexadecimal_is_read_as_it_was_meant() -> None:
     assert sent.found() == {"key-coordinates-malformed": PROVEN}
 
 
-def test_a_nonce_cannot_make_the_search_long() -> None:
+def test_what_a_request_holds_cannot_make_the_search_long() -> None:
+    """The bounds are those of the search, whatever there is to vary: it ends, and says so."""
+    many = tuple(f"x-{number}" for number in range(200))
+    query = "&".join(f"a{number}=%2F" for number in range(500))
+    recipe = GET._replace(target=f"/orders/o?{query}").covering(
+        "@method", "@authority", "@path", "@query", "ucp-agent"
+    )
+    listed = " ".join(f'"{name}"' for name in many)
+    sent = Sent(
+        recipe.signed(key="stranger"),
+        member=lambda member: "sig1=" + member.replace('"@path"', f'"@path" {listed}'),
+    )
+
+    with patch.object(proof, "MOST_BASES", 500):
+        assert sent.found() == {"covered-field-missing": LIKELY}
+
+
+def test_parameters_without_end_are_searched_within_bounds() -> None:
     long = ";".join(f'p{number}="x"' for number in range(200))
     sent = Sent(POST.signed(key="stranger", parameters=f';created={NOW};keyid="{KEY}";{long}'))
 
-    assert sent.found() == {"unexplained": LIKELY}
+    with patch.object(proof, "MOST_BASES", 500):
+        assert sent.found() == {"unexplained": LIKELY}
