@@ -73,7 +73,12 @@ def wants_key(method: str, body: bytes) -> bool:
 
     Not where the body is JSON-RPC: there the key has a place of its own, ``params.arguments.meta``.
     """
-    return method in _WRITES and _JSON_RPC.search(body) is None
+    return method in _WRITES and not is_json_rpc(body)
+
+
+def is_json_rpc(body: bytes) -> bool:
+    """Tell whether the body is a JSON-RPC call, as MCP sends it."""
+    return _JSON_RPC.search(body) is not None
 
 
 def draft(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from connector.cli.failure import CHECK_FAILED, CommandError
 from connector.cli.request_text import body_members
-from connector.cli.signed_request import DETACHED_JWS, RFC9421, endpoint_of
+from connector.cli.signed_request import DETACHED_JWS, RFC9421, endpoint_of, is_json_rpc
 from connector.diagnosis.document_table import DocumentTable
 from connector.diagnosis.judging import MERCHANT, Judge, merchant_settings
 from connector.diagnosis.runner import run_file
@@ -136,12 +136,16 @@ def _add_document(documents: dict[str, Any], url: str, jwk: dict[str, Any]) -> N
 def _settings(signed: SignedRequest, endpoint: str | None) -> dict[str, Any]:
     """Describe the merchant that the request is for, where it is not that of all vector files."""
     draft = signed.draft
-    told_endpoint = endpoint_of(draft.target) if endpoint is None else endpoint
+    if is_json_rpc(draft.body):
+        endpoints = {"rest": "off", "mcp": draft.target.partition("?")[0]}
+    else:
+        rest = endpoint_of(draft.target) if endpoint is None else endpoint
+        endpoints = {"rest": rest or "/", "mcp": "off"}
     host = next(value for name, value in signed.headers if name.lower() == "host")
     wanted: dict[str, Any] = {
         "authorities": [host.lower()],
         "scheme": draft.scheme,
-        "endpoints": {"rest": told_endpoint or "/", "mcp": "off"},
+        "endpoints": endpoints,
     }
     return {name: value for name, value in wanted.items() if MERCHANT[name] != value}
 

@@ -123,6 +123,11 @@ def test_an_older_scheme_has_no_edwards_keys(
             ["--endpoint", "/carts"],
             {"endpoints": {"rest": "/carts", "mcp": "off"}},
         ),
+        (
+            "https://shop.example.com/ucp/mcp",
+            ["--data", '{"jsonrpc": "2.0", "id": 1, "method": "tools/list"}'],
+            {"endpoints": {"rest": "off", "mcp": "/ucp/mcp"}},
+        ),
     ],
 )
 def test_the_merchant_is_told_by_the_url(
