@@ -11,8 +11,9 @@ from base64 import b64decode
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from canonical import CanonicalError, parse_signatures, signature_base, verify
+from canonical import CanonicalError, canonicalize, parse_signatures, signature_base, verify
 from canonical.base64 import encode_url
+from canonical.envelope import envelope as talos_payload
 from connector.diagnosis.generator.keys import SIGNERS, private_jwk, public_jwk
 from connector.diagnosis.generator.keys import sign as signed_with
 from tests.fuzz.inputs import read_message, write_message
@@ -48,6 +49,10 @@ def seeds(target: str) -> list[bytes]:
             genuine.update(_signed_bases(seed))
     if target == "jws":
         genuine.update(unique)
+    if target == "envelope":
+        genuine.update(talos_payload(read_message(seed).request) for seed in unique)
+    if target == "ap2":
+        genuine.update(map(canonicalize, _checkouts()))
     return unique
 
 
@@ -186,10 +191,59 @@ def _jws() -> Iterator[bytes]:
 
 
 def _signed_jws(name: str, header: dict[str, Any], payload: bytes, *, encoded: bool) -> bytes:
-    start = encode_url(json.dumps(header).encode())
     body = encode_url(payload).encode() if encoded else payload
-    signature = encode_url(signed_with(name, f"{start}.".encode() + body))
-    return f"{start}..{signature}\n".encode() + payload
+    return _detached(name, header, body).encode() + b"\n" + payload
+
+
+def _detached(name: str, header: dict[str, Any], body: bytes) -> str:
+    start = encode_url(json.dumps(header).encode())
+    return f"{start}..{encode_url(signed_with(name, f'{start}.'.encode() + body))}"
+
+
+def _envelopes() -> Iterator[bytes]:
+    """Yield the vectors' requests as Talos platforms would have signed them."""
+    meta = ("Talos-Signature-Meta", 'iat=1767225600, jti="550e8400-e29b-41d4-a716-446655440000"')
+    cases = [case for case in _cases() if case["expect"]["decision"] == "accept"]
+    for number, case in enumerate(cases):
+        request = case["request"]
+        headers = [
+            (line[0], line[1])
+            for line in request["headers"]
+            if line[0].lower() in ("host", "ucp-agent", "idempotency-key", "content-type")
+        ]
+        unsigned = write_message(
+            b"", request["method"], request["target"], [*headers, meta], _octets(request)
+        )
+        try:
+            payload = talos_payload(read_message(unsigned).request)
+        except CanonicalError:
+            continue
+        name = list(_ALGORITHMS)[number % 3]
+        protected = {"alg": _ALGORITHMS[name], "kid": name, "typ": "JOSE"}
+        jws = _detached(name, protected, encode_url(payload).encode())
+        yield write_message(
+            b"",
+            request["method"],
+            request["target"],
+            [*headers, meta, ("Request-Signature", jws)],
+            _octets(request),
+        )
+
+
+def _checkouts() -> Iterator[dict[str, Any]]:
+    yield {}
+    yield {"id": "chk_1", "totals": [{"type": "total", "amount": 1250}], "currency": "EUR"}
+    yield {"\u20ac": 1e21, "nested": {"ap2": {"x": 1}}, "1": None}
+
+
+def _authorized() -> Iterator[bytes]:
+    for checkout in _checkouts():
+        for name in ("platform-2026", "platform-es384"):
+            payload = encode_url(canonicalize(checkout)).encode()
+            jws = _detached(name, {"alg": _ALGORITHMS[name], "kid": name}, payload)
+            extension = {"merchant_authorization": jws, "checkout_mandate": "x"}
+            yield json.dumps({**checkout, "ap2": extension}).encode()
+            yield json.dumps({"ap2": extension, **checkout}, indent=1).encode()
 
 
 def _keys() -> Iterator[bytes]:
@@ -210,5 +264,7 @@ _SEEDS: Final[dict[str, Callable[[], Iterator[bytes]]]] = {
     "digest": _digests,
     "jcs": _documents,
     "jws": _jws,
+    "envelope": _envelopes,
+    "ap2": _authorized,
     "keys": _keys,
 }

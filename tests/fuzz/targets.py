@@ -13,6 +13,7 @@ import re
 from contextlib import suppress
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote_to_bytes
 
 import http_sf
 
@@ -37,13 +38,18 @@ from canonical import (
     serialize,
     sign,
     sign_detached,
+    sign_envelope,
+    sign_merchant_authorization,
     signature_base,
     thumbprint,
     verify,
     verify_detached,
+    verify_envelope,
+    verify_merchant_authorization,
 )
 from canonical import components as component_plans
 from canonical import signatures as signature_lists
+from canonical.envelope import envelope as talos_payload
 from canonical.fields import parse_inner_list
 from canonical.jcs import parse_json
 from canonical.jws import protected_header
@@ -205,7 +211,7 @@ def signatures(data: bytes) -> None:
         _check_made(request, made, each.label)
 
 
-def _check_made(request: Any, made: tuple[str, str], label: str) -> None:
+def _check_made(request: Request, made: tuple[str, str], label: str) -> None:
     """What was just signed is read and verifies."""
     kept = [
         line
@@ -213,14 +219,16 @@ def _check_made(request: Any, made: tuple[str, str], label: str) -> None:
         if line[0].lower() not in (b"signature", b"signature-input")
     ]
     headers = [*kept, (b"Signature-Input", made[0].encode()), (b"Signature", made[1].encode())]
-    signed = type(request)(
-        method=request.method, target=request.target, headers=headers, body=request.body
-    )
+    signed = _resent(request, headers)
     (only,) = parse_signatures(signed)
     assert only.label == label
     covered = {name for name, _ in only.components}
     if covered.isdisjoint({"signature", "signature-input"}):
         verify(signed, only, _EDWARDS)
+
+
+def _resent(request: Request, headers: list[tuple[bytes, bytes]]) -> Request:
+    return Request(method=request.method, target=request.target, headers=headers, body=request.body)
 
 
 def digest(data: bytes) -> None:
@@ -297,6 +305,60 @@ def _refused(text: str, payload: bytes, key: Key) -> bool:
     return False
 
 
+def envelope(data: bytes) -> None:
+    """Talos: the payload is canonical and says what was sent; nobody's verifies but the seeds'."""
+    _, request = read_message(data)
+    try:
+        payload = talos_payload(request, endpoint="")
+    except CanonicalError:
+        payload = None
+    for key in KEYS:
+        try:
+            verify_envelope(request, key)
+        except SignatureInvalid:
+            continue
+        assert payload in genuine, "a forgery"
+    if payload is None:
+        return
+    assert canonicalize(payload) == payload
+    said = json.loads(payload, parse_int=float)
+    assert said["method"] == request.method.upper()
+    assert _pairs(said["query"]) == _pairs(request.target.partition("?")[2])
+    if said["body"] is not None:
+        assert said["body"] == json.loads(request.body, parse_int=float)
+    kept = [line for line in request.headers if line[0].lower() != b"request-signature"]
+    made = sign_envelope(request, _EDWARDS).encode()
+    signed = _resent(request, [*kept, (b"Request-Signature", made)])
+    verify_envelope(signed, _EDWARDS)
+
+
+def _pairs(query: str) -> list[list[bytes]]:
+    """Decode form-encoded pairs to octets: none may be lost, or become another one."""
+    octets = query.encode("utf-8", "surrogateescape").replace(b"+", b" ")
+    pairs = [pair.partition(b"=")[::2] for pair in octets.split(b"&") if pair]
+    return sorted([unquote_to_bytes(part) for part in pair] for pair in pairs)
+
+
+def ap2(data: bytes) -> None:
+    """AP2: nobody's authorization verifies but the seeds' own, and what we sign does."""
+    try:
+        checkout = parse_json(data)
+    except CanonicalError:
+        checkout = None
+    for key in KEYS:
+        try:
+            verify_merchant_authorization(data, key)
+        except SignatureInvalid:
+            continue
+        rest = {name: value for name, value in checkout.items() if name != "ap2"}
+        assert canonicalize(rest) in genuine, "a forgery"
+    try:
+        made = sign_merchant_authorization(data, KEYS[0])
+    except CanonicalError:
+        return
+    verify_merchant_authorization({**checkout, "ap2": {"merchant_authorization": made}}, KEYS[0])
+
+
 def keys(data: bytes) -> None:
     """RFC 7517: a key that loads verifies what is signed with it, and a set never fails for one."""
     try:
@@ -335,5 +397,7 @@ TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
     "digest": digest,
     "jcs": jcs,
     "jws": jws,
+    "envelope": envelope,
+    "ap2": ap2,
     "keys": keys,
 }

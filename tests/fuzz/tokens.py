@@ -20,6 +20,10 @@ TOKENS: Final = (
     # RFC 9530
     b"sha-256=:", b"sha-512=:", b"md5=:", b"sha-256",
     b"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:",
+    # Talos and AP2
+    b"Talos-Signature-Meta: ", b"iat=", b', jti="550e8400-e29b-41d4-a716-446655440000"',
+    b'"typ":"JOSE"', b"Request-Signature: ", b"/cancel", b"&a=", b"%FF", b"+", b'"ap2":',
+    b'"merchant_authorization":',
     # JSON
     b"{", b"}", b"[", b"]", b'":', b"null", b"true", b"false", b"NaN", b"Infinity", b"1e400",
     b"1e-400", b"9007199254740993", b"9007199254740992", b"-0.0", b"1E+2", b"\\ud83d\\ude00",
