@@ -130,10 +130,12 @@ def _headers(request: Request) -> dict[str, str]:
 
 def _sorted_query(query: str) -> str:
     try:
-        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
-    except ValueError:
-        raise CanonicalError("the query is not made of pairs") from None
-    return urlencode(sorted(pairs))
+        pairs = parse_qsl(
+            query, keep_blank_values=True, strict_parsing=bool(query), errors="strict"
+        )
+        return urlencode(sorted(pairs))
+    except ValueError:  # octets that are not UTF-8 are a kind of it
+        raise CanonicalError("the query is not made of pairs of UTF-8 text") from None
 
 
 def _body(body: bytes, *, cancels: bool) -> Any:

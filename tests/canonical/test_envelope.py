@@ -107,7 +107,7 @@ def test_a_jws_over_the_octets_is_none_of_an_envelope() -> None:
     [
         (request("POST", "/ucp/v2/a"), "not below the REST endpoint"),
         (request("POST", "/ucp/v1"), "not below the REST endpoint"),
-        (request("POST", "/ucp/v1/a?b"), "not made of pairs"),
+        (request("POST", "/ucp/v1/a?b"), "not made of pairs of"),
         (request("POST", "/ucp/v1/a", b"{"), "not JSON"),
         (request("POST", "/ucp/v1/a", b'{"a":1,"a":1}'), "twice"),
         (request("POST", "/ucp/v1/a", BODY, ("UCP-Agent", "b")), "not one ucp-agent"),

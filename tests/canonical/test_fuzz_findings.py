@@ -11,7 +11,6 @@ META = ("Talos-Signature-Meta", 'iat=1, jti="550e8400-e29b-41d4-a716-44665544000
 AGENT = ("UCP-Agent", 'profile="https://platform.example/.well-known/ucp"')
 
 
-@pytest.mark.xfail(strict=True, reason="canonical/envelope.py decodes queries with replacement")
 @pytest.mark.parametrize(
     "query",
     [

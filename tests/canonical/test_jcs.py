@@ -294,3 +294,11 @@ def test_only_canonical_errors_escape_on_any_octets(text: bytes) -> None:
     except CanonicalError:
         return
     assert json.loads(canonical) == parse_json(text)
+
+
+def test_the_longest_integer_that_a_double_holds_is_read_with_its_sign() -> None:
+    assert canonicalize(b"1" + b"0" * 308) == b"1e+308"
+    assert canonicalize(b"-1" + b"0" * 308) == b"-1e+308"
+    for digits in (b"1" + b"0" * 309, b"1" + b"0" * 400):
+        with pytest.raises(CanonicalError, match="too large for a double"):
+            canonicalize(digits)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 from canonical import CanonicalError, SignatureInvalid, keys, load_key, thumbprint
 from canonical.base64 import decode_url, encode_url
 from tests.canonical.samples import ED25519, P256, P384, PRIVATE_KEYS, public
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ALL = pytest.mark.parametrize("jwk", PRIVATE_KEYS, ids=lambda jwk: str(jwk["kid"]))
 _P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -238,3 +241,11 @@ def test_any_seed_makes_a_key_that_loads(seed: bytes) -> None:
 def test_what_openssl_is_given_is_what_the_packages_own_encoder_writes(r: int, s: int) -> None:
     assert keys._der(r.to_bytes(32), s.to_bytes(32)) == encode_dss_signature(r, s)
     assert keys._der(r.to_bytes(48), s.to_bytes(48)) == encode_dss_signature(r, s)
+
+
+@pytest.mark.parametrize("change", [lambda s: s[:-1], lambda s: s + b"\0", lambda _: b""])
+def test_a_signature_of_another_length_is_told_to_be_one(change: Callable[[bytes], bytes]) -> None:
+    for jwk, size in ((P256, 64), (P384, 96)):
+        key = load_key(jwk)
+        with pytest.raises(SignatureInvalid, match=f"has {size} octets"):
+            key.verify(change(key.sign(b"data")), b"data")

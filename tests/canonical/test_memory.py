@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from canonical import Request, components, parse_signatures, signatures
+from canonical.fields import Reader
 from canonical.targets import normal_authority
 
 if TYPE_CHECKING:
@@ -71,3 +72,22 @@ def test_what_is_remembered_is_what_is_read() -> None:
 
 def test_512_authorities_are_remembered() -> None:
     assert normal_authority.cache_info().maxsize == 512
+
+
+def test_a_list_that_was_read_is_not_read_again_among_several(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def unused(_: Reader) -> None:
+        raise AssertionError("read again")
+
+    several = (
+        ("Signature-Input", 'a=("@method" "@path");created=1, b=("@method" "@path");x'),
+        ("Signature", "a=:AA==:, b=:AA==:"),
+    )
+    message = Request(method="GET", target="/", headers=several)
+    first = parse_signatures(message)
+    monkeypatch.setattr(Reader, "inner_items", unused)
+
+    assert parse_signatures(message) == first
+    assert [each.components_text for each in first] == ['("@method" "@path")'] * 2
+    assert [each.parameters for each in first] == [{"created": 1}, {"x": True}]
