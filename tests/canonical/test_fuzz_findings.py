@@ -14,9 +14,9 @@ AGENT = ("UCP-Agent", 'profile="https://platform.example/.well-known/ucp"')
 @pytest.mark.parametrize(
     "query",
     [
-        # Escaped as UnicodeEncodeError.
+        # It escaped as UnicodeEncodeError.
         b"x=\xe8",
-        # Signed as U+FFFD, and so as if it were x=%EF%BF%BD or x=%FE.
+        # They were signed as U+FFFD, and so as if they were %EF%BF%BD.
         b"x=%FF",
         b"%C3=x",
     ],

@@ -13,20 +13,7 @@ SEED = 9421
 MUTATIONS = 4000
 
 
-# What stands here has a finding in tests/canonical/test_fuzz_findings.py that is not mended yet.
-OPEN = {"envelope"}
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(
-            name,
-            marks=pytest.mark.xfail(strict=True, reason="an open finding") if name in OPEN else (),
-        )
-        for name in TARGETS
-    ],
-)
+@pytest.mark.parametrize("name", TARGETS)
 def test_only_canonical_errors_escape_and_every_property_holds(name: str) -> None:
     start, target = seeds(name), TARGETS[name]
     assert len(start) > 10
