@@ -10,7 +10,7 @@ from tests.fuzz.seeds import seeds
 from tests.fuzz.targets import TARGETS
 
 SEED = 9421
-MUTATIONS = 4000
+MUTATIONS = 3000
 
 
 @pytest.mark.parametrize("name", TARGETS)

@@ -46,6 +46,15 @@ def test_run_hands_its_variables_to_the_demo(arguments: list[str], options: list
     assert last.replace('"', "").split() == ["exec", ".venv/bin/ucp-connector", "demo", *options]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "options"),
+    [([], ["60"]), (["SECONDS=5", "TARGETS=jcs jws"], ["5", "jcs", "jws"])],
+)
+def test_fuzz_hands_its_variables_on(arguments: list[str], options: list[str]) -> None:
+    last = make("--dry-run", "fuzz", *arguments).stdout.splitlines()[-1]
+    assert last.split() == ["exec", ".venv/bin/python", "-m", "tests.fuzz", "--seconds", *options]
+
+
 def test_without_python_one_line_says_what_to_install() -> None:
     done = make("venv", "PYTHON=no-such-python")
     ours = [line for line in done.stderr.splitlines() if not line.startswith("make: ***")]
