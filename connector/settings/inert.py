@@ -52,6 +52,9 @@ INERT: Final = frozenset(
 )
 """Settings, and sections with all that is in them."""
 
+_ASKS_FOR_NOTHING: Final = {"merchants[].endpoints.mcp": None}
+"""Values that nothing has to follow: what they switch off is not there."""
+
 
 def inert_settings(settings: Settings) -> list[str]:
     """Name the settings without effect that were set, and set to other than their default."""
@@ -75,5 +78,9 @@ def _changed(
                     yield from _changed(
                         element, f"{here}[]", (*there, index), inert=inert or here in INERT
                     )
-        elif (inert or here in INERT) and value != field.default:
+        elif (
+            (inert or here in INERT)
+            and value != field.default
+            and not (here in _ASKS_FOR_NOTHING and value == _ASKS_FOR_NOTHING[here])
+        ):
             yield show_path(there)

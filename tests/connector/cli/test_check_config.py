@@ -115,3 +115,47 @@ def test_an_operation_that_shadows_the_protocols_own_is_found_before_the_start(
     )
     assert main(["check-config", "-c", str(config)]) == 1
     assert "overlaps 'get_cart'" in capsys.readouterr().err
+
+
+def test_a_missing_key_file_is_no_problem_and_is_not_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _check(tmp_path, GOOD) == 0
+    assert f"  answers      signed, keys in {tmp_path}/keys.json (serve makes it)" in (
+        capsys.readouterr().out.splitlines()
+    )
+    assert not (tmp_path / "keys.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("own", "place"), [(False, "signing.keys"), (True, "merchants[0].signing.keys")]
+)
+def test_a_key_file_that_cannot_be_used_is_a_problem(
+    own: bool,  # noqa: FBT001 - data
+    place: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = tmp_path / "some-keys.json"
+    path.write_text("{}")
+    path.chmod(0o640)
+    text = GOOD + (
+        "    signing: {keys: some-keys.json}\n" if own else "signing: {keys: some-keys.json}\n"
+    )
+    assert _check(tmp_path, text) == 1
+    config = tmp_path / "connector.yaml"
+    assert capsys.readouterr().err == (
+        f"{config}: {place}: {path}: others may use it (mode 0640): chmod 600 {path}\n"
+    )
+    unsigned = text.replace("endpoints:", "responses: {sign: false}\n    endpoints:")
+    assert _check(tmp_path, unsigned) == 0
+    assert "  answers      not signed" in capsys.readouterr().out.splitlines()
+
+
+def test_a_key_file_is_summed_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _check(tmp_path, GOOD) == 0
+    assert main(["keys", "generate", "-c", str(tmp_path / "connector.yaml")]) == 0
+    capsys.readouterr()
+    assert _check(tmp_path, GOOD, "--json") == 0
+    (merchant,) = json.loads(capsys.readouterr().out)["merchants"]
+    assert merchant["signing"] == {"keys": f"{tmp_path}/keys.json", "made_at_start": False}

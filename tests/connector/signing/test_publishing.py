@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import logging
+
 import pytest
 
 from canonical import Request
 from connector.errors import Refusal
+from connector.signing.directory import DIRECTORY_PATH, KeyDirectory
 from connector.signing.publishing import PROFILE_PATH, PublishedDocuments, foreign_endpoints
+from tests.connector.signing.samples import NOW, Clock, current, signing_key
 
 BODY = b'{"ucp": {"version": "2026-08-25"}}'
 
@@ -117,3 +122,93 @@ def test_endpoints_that_lead_around_the_connector_are_found_in_either_form() -> 
 @pytest.mark.parametrize("document", [{}, {"ucp": 1}, {"ucp": {"services": "x"}}])
 def test_a_profile_without_services_has_no_foreign_endpoints(document: dict[str, object]) -> None:
     assert foreign_endpoints(document, ["shop.example.com"]) == []
+
+
+# With our keys
+
+OURS = signing_key(0, 0)
+
+
+def body_of(documents: PublishedDocuments, path: str = PROFILE_PATH) -> bytes:
+    answer = documents.answer(get(path))
+    assert answer is not None
+    assert isinstance(answer.body, bytes)
+    return answer.body
+
+
+def test_our_keys_stand_in_every_profile() -> None:
+    documents = PublishedDocuments([PROFILE_PATH, "/leaf"], current(OURS))
+    for path in (PROFILE_PATH, "/leaf"):
+        documents.put(path, BODY)
+        found = json.loads(body_of(documents, path))
+        assert found.pop("keys") == found.pop("signing_keys") == [OURS.key.public_jwk()]
+        assert found == json.loads(BODY)
+
+
+def test_the_copy_changes_with_the_keys_and_its_etag_with_it() -> None:
+    clock = Clock()
+    keys = current(OURS, clock=clock)
+    documents = PublishedDocuments([PROFILE_PATH], keys)
+    documents.put(PROFILE_PATH, BODY)
+    first = documents.answer(get(PROFILE_PATH))
+    assert first is not None
+    etag = dict(first.headers)[b"ETag"].decode()
+    conditional = get(PROFILE_PATH, "GET", ("If-None-Match", etag))
+    unchanged = documents.answer(conditional)
+    keys.replace([OURS, signing_key(0, NOW + 600)])
+    changed = documents.answer(conditional)
+    assert unchanged is not None
+    assert changed is not None
+    assert (unchanged.status, changed.status) == (304, 200)
+    assert len(json.loads(body_of(documents))["keys"]) == 2
+
+
+def test_a_copy_is_rendered_once_for_each_change() -> None:
+    documents = PublishedDocuments([PROFILE_PATH], current(OURS))
+    documents.put(PROFILE_PATH, BODY)
+    assert body_of(documents) is body_of(documents)
+
+
+@pytest.mark.parametrize(
+    "text", ['"\\ud800"', '"\u00e4"', "12345678901234567890123", "0.1", "null"]
+)
+def test_what_the_merchant_wrote_keeps_its_meaning(text: str) -> None:
+    documents = PublishedDocuments([PROFILE_PATH], current(OURS))
+    documents.put(PROFILE_PATH, f'{{"a": {text}}}'.encode())
+    assert json.loads(body_of(documents))["a"] == json.loads(text)
+
+
+@pytest.mark.parametrize("text", ["NaN", "1e999", "-Infinity"])
+def test_what_is_no_json_is_not_made_into_some(text: str) -> None:
+    documents = PublishedDocuments([PROFILE_PATH], current(OURS))
+    documents.put(PROFILE_PATH, BODY)
+    before = body_of(documents)
+    with pytest.raises(ValueError, match="JSON"):
+        documents.put(PROFILE_PATH, f'{{"a": {text}}}'.encode())
+    assert body_of(documents) == before
+
+
+def test_a_conflict_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    keys = current(OURS)
+    documents = PublishedDocuments([PROFILE_PATH], keys)
+    taken = json.dumps({"keys": [{"kty": "RSA", "kid": OURS.kid}]}).encode()
+    with caplog.at_level(logging.ERROR):
+        documents.put(PROFILE_PATH, taken)
+        documents.put(PROFILE_PATH, taken + b" ")
+        keys.replace([OURS, signing_key(0, NOW + 600)])
+        body_of(documents)
+    (record,) = caplog.records
+    assert OURS.kid in record.getMessage()
+
+
+def test_the_directory_is_public_where_there_is_one() -> None:
+    keys = current(OURS)
+    directory = KeyDirectory(keys, ["shop.example.com"])
+    documents = PublishedDocuments([PROFILE_PATH], keys, directory)
+    request = Request(method="GET", target=DIRECTORY_PATH, headers=[("Host", "shop.example.com")])
+    answer = documents.answer(request)
+    assert answer is not None
+    assert answer.status == 200
+    assert documents.missing == [PROFILE_PATH]
+    assert documents.answer(get(DIRECTORY_PATH, "POST")) is None
+    assert published().answer(request) is None
