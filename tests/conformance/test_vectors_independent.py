@@ -56,6 +56,8 @@ _NOT_EXPRESSIBLE: Final = {
     "key-keyid-absent": "no key is named",
     "key-keyid-token": "it refuses a keyid that is a token",
     "key-keyid-unknown": "no key has this name",
+    "mcp-keyid-unknown": "no key has this name",
+    "webhook-keyid-unknown": "no key has this name",
     "time-decimal": "it refuses created unless it is an integer",
     "time-string": "it refuses created unless it is an integer",
     "time-date": "it reads RFC 8941, which has no dates",

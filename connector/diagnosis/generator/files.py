@@ -12,10 +12,15 @@ from connector.diagnosis.generator.keys import SIGNERS, private_jwk
 from connector.diagnosis.generator.recipes import NOW, detached_keyid, send
 from connector.diagnosis.generator.repairs import Members, cost, difference, repair
 from connector.diagnosis.generator.topics import (
+    ap2,
+    ap2_canonical,
+    bound_responses,
     coverage,
     detached_jws,
     digests,
+    january_webhooks,
     keys,
+    mcp,
     operations,
     profiles,
     requests,
@@ -23,6 +28,7 @@ from connector.diagnosis.generator.topics import (
     signatures,
     talos,
     times,
+    webhooks,
     wire,
 )
 from connector.diagnosis.generator.twins import twin_of
@@ -34,10 +40,15 @@ if TYPE_CHECKING:
     from connector.diagnosis.generator.recipes import Case, Sent, Topic
 
 TOPICS: Final[dict[str, Topic]] = {
+    "ap2.json": ap2.TOPIC,
+    "ap2_canonical.json": ap2_canonical.TOPIC,
+    "bound_responses.json": bound_responses.TOPIC,
     "coverage.json": coverage.TOPIC,
     "detached_jws.json": detached_jws.TOPIC,
     "digests.json": digests.TOPIC,
+    "january_webhooks.json": january_webhooks.TOPIC,
     "keys.json": keys.TOPIC,
+    "mcp.json": mcp.TOPIC,
     "operations.json": operations.TOPIC,
     "profiles.json": profiles.TOPIC,
     "requests.json": requests.TOPIC,
@@ -45,6 +56,7 @@ TOPICS: Final[dict[str, Topic]] = {
     "signatures.json": signatures.TOPIC,
     "talos.json": talos.TOPIC,
     "times.json": times.TOPIC,
+    "webhooks.json": webhooks.TOPIC,
     "wire.json": wire.TOPIC,
 }
 DOCUMENTS: Final = {**documents.DOCUMENTS, **business.DOCUMENTS}

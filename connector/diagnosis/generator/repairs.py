@@ -147,7 +147,11 @@ def _followed(
         if value is None or len(places) > 1:
             continue
         if places:
-            headers[places[0]][1] = value
+            line = headers[places[0]]
+            # Signing again leaves the protected header of a JWS as it is.
+            if "Request-" in name and line[1].partition(".")[0] != value.partition(".")[0]:
+                continue
+            line[1] = value
         elif name == "Signature":
             headers.append([name, value])
     return {**ours, message: {**ours[message], "headers": headers}}
