@@ -32,8 +32,13 @@ class Sent(NamedTuple):
     """What came back for one request."""
 
     status: int
-    audit_id: str
+    headers: list[tuple[str, str]]
     body: bytes
+
+    @property
+    def audit_id(self) -> str:
+        """The gateway's own id of this exchange; empty where it did not answer."""
+        return next((value for name, value in self.headers if name == "Audit-ID"), "")
 
     @property
     def code(self) -> str:
@@ -101,7 +106,7 @@ def send(
     try:
         connection.request(method, target, body=body or None, headers=headers)
         answer = connection.getresponse()
-        return Sent(answer.status, answer.headers.get("Audit-ID", ""), answer.read())
+        return Sent(answer.status, answer.getheaders(), answer.read())
     finally:
         connection.close()
 

@@ -1,7 +1,8 @@
 """The demo: a merchant, the gateway and a platform, and what the gateway decides.
 
-One table shows what was sent, what was decided and why. Everything runs on loopback and in a
-temporary folder.
+One table shows what was sent, what was decided and why, and whether the answer was signed: those to
+verified requests are, and the platform verifies them with the key in the merchant's profile.
+Everything runs on loopback and in a temporary folder.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from canonical import CanonicalError
+from connector.demo.answer_check import answer_signer, business_keys
 from connector.demo.merchant import COUNT_PATH
 from connector.demo.platform import PROFILE_PATH, Platform, Sent, new_private_jwk, send
 from connector.demo.processes import HOST, Decisions, DemoError, choose_port, running
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 ENDPOINT: Final = "/ucp/v1"
 _ORDER: Final = {"line_items": [{"item": {"id": "bouquet_roses"}, "quantity": 1}]}
 _LARGER: Final = {"line_items": [{"item": {"id": "bouquet_roses"}, "quantity": 2}]}
+_PROFILE_LIMIT: Final = 30.0
 _PREFERRED_PORTS: Final = {"gateway": 8080, "admin": 9090, "merchant": 8182, "platform": 8183}
 
 
@@ -44,12 +48,14 @@ class Row(NamedTuple):
     sent: str
     expected: str
     decided: str
+    answer: str
     why: str
 
     @property
     def good(self) -> bool:
-        """Whether the decision is the expected one."""
-        return self.decided == self.expected
+        """Whether the decision is the expected one, and the answer to it as it must be."""
+        signed = "verified" if self.expected.startswith("accept") else "not signed"
+        return self.decided == self.expected and self.answer == signed
 
 
 def run(*, once: bool, upstream: str | None) -> int:
@@ -163,8 +169,11 @@ class _Teller:
 
     def __init__(self, ports: Ports, decisions: Decisions) -> None:
         self.rows: list[Row] = []
+        self.signers: set[str] = set()
+        """The kids of the keys whose signatures under answers verified."""
         self._ports = ports
         self._decisions = decisions
+        self._keys = business_keys(_merchants_profile(ports))
 
     def tell(
         self,
@@ -185,8 +194,18 @@ class _Teller:
         decision = self._decisions.of(sent.audit_id)
         decided = sent.code or f"{decision['decision']} {sent.status}"
         why = decision.get("explanation") or f"signed by {decision['keyid']}"
-        self.rows.append(Row(what, expected, decided, str(why)))
+        self.rows.append(Row(what, expected, decided, self._judge_answer(sent), str(why)))
         return sent
+
+    def _judge_answer(self, sent: Sent) -> str:
+        try:
+            kid = answer_signer(sent, self._keys)
+        except CanonicalError as error:
+            return f"refused: {error}"
+        if not kid:
+            return "not signed"
+        self.signers.add(kid)
+        return "verified"
 
 
 def _tell(platform: Platform, ports: Ports, decisions: Decisions) -> list[Row]:
@@ -212,7 +231,20 @@ def _tell(platform: Platform, ports: Ports, decisions: Decisions) -> list[Row]:
     if (after := _merchant_saw(ports)) != forwarded:
         raise DemoError(f"the merchant saw {after - forwarded} of the refused requests")
     _say(f"the merchant saw {forwarded} requests, and none of those that were refused")
+    _say(f"the answers are signed by {', '.join(teller.signers)}, as the merchant's profile says")
     return teller.rows
+
+
+def _merchants_profile(ports: Ports) -> bytes:
+    """Fetch the merchant's profile through the gateway, which reads it in its first moments."""
+    authority = f"{HOST}:{ports.gateway}"
+    deadline = time.monotonic() + _PROFILE_LIMIT
+    while time.monotonic() < deadline:
+        found = send((HOST, ports.gateway), "GET", PROFILE_PATH, {"Host": authority}, b"")
+        if found.status == 200:
+            return found.body
+        time.sleep(0.02)
+    raise DemoError("the gateway did not publish the merchant's profile")
 
 
 def _merchant_saw(ports: Ports) -> int:
@@ -236,11 +268,11 @@ def _invite(platform: Platform, authority: str, upstream: str) -> None:
 
 
 def _print_table(rows: list[Row]) -> None:
-    heads = Row("sent", "expected", "decided", "why")
-    widths = [max(len(row[column]) for row in (heads, *rows)) for column in range(3)]
-    rule = Row("-" * widths[0], "-" * widths[1], "-" * widths[2], "---")
+    heads = Row("sent", "expected", "decided", "answer", "why")
+    widths = [max(len(row[column]) for row in (heads, *rows)) for column in range(4)]
+    rule = Row("-" * widths[0], "-" * widths[1], "-" * widths[2], "-" * widths[3], "---")
     for row in (heads, rule, *rows):
-        cells = "  ".join(cell.ljust(width) for cell, width in zip(row[:3], widths, strict=True))
+        cells = "  ".join(cell.ljust(width) for cell, width in zip(row[:4], widths, strict=True))
         sys.stdout.write(f"{cells}  {row.why}\n")
     sys.stdout.flush()
 
