@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import ssl
 import sys
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from canonical import CanonicalError, Request, parse_signatures
 from canonical.targets import normal_authority
+from connector.authentication.older import DETACHED_JWS, TALOS
 from connector.cli.failure import CommandError
 from connector.diagnosis.audit_record import explain_record
 from connector.diagnosis.document_table import OneDocument
@@ -34,17 +36,19 @@ from connector.egress.fetch import Fetcher
 from connector.egress.resolving import Resolver
 from connector.egress.urls import normalise
 from connector.errors import Refusal
+from connector.platforms.agent import read_agent
 from connector.settings.loading import ConfigurationError
 
 if TYPE_CHECKING:
     import argparse
 
-    from connector.diagnosis.explanation import Explanation
+    from connector.diagnosis.checks import Explanation
     from connector.diagnosis.vectors import WireRequest
     from connector.settings.schema import Settings
 
 # The first segments of the operations' paths: what stands before them is the endpoint.
 _OPERATIONS: Final = re.compile(r"(.*?)/(?:checkout-sessions|carts|orders|catalog)(?:[/?].*)?")
+_OLDER_VERSIONS: Final = ("2026-01-23", "2026-01-11")
 _MAX_DOCUMENT: Final = 1 << 20
 _URL: Final = re.compile(r"https?://", re.IGNORECASE)
 
@@ -70,6 +74,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--authority", metavar="HOST", help="the merchant's authority (default: the Host)")
     add("--endpoint", metavar="PATH", help="the REST endpoint (default: told by the path)")
     add("--version", action="append", metavar="DATE", help="a version that the merchant speaks")
+    add(
+        "--allow",
+        choices=(DETACHED_JWS, TALOS),
+        help="judge as if the platform were registered for this older scheme",
+    )
     add("--now", type=float, metavar="SECONDS", help="UNIX time of arrival (default: now)")
     add("--allow-loopback-profile", action="store_true", help="accept a profile URL on loopback")
     add("--json", action="store_true", help="print JSON")
@@ -107,11 +116,13 @@ def _explained(
 ) -> tuple[Explanation, list[str]]:
     """Judge the request with the keys that were asked for."""
     endpoint = _endpoint(arguments, request)
-    settings = merchant_settings(
-        _merchant(arguments, request, endpoint),
-        discovery={"insecure_allow_loopback_profiles": arguments.allow_loopback_profile},
-    )
+    merchant = _merchant(arguments, request, endpoint)
+    discovery = {"insecure_allow_loopback_profiles": arguments.allow_loopback_profile}
+    settings = merchant_settings(merchant, discovery=discovery)
     source = _source(arguments, request, settings)
+    if arguments.allow is not None:
+        merchant["platforms"] = _registered(arguments, request, source)
+        settings = merchant_settings(merchant, discovery=discovery)
     now = time.time() if arguments.now is None else arguments.now
 
     async def explained() -> Explanation:
@@ -163,6 +174,26 @@ def _source(
         )
     except Refusal as refusal:
         raise CommandError(f"--profile: {refusal.explanation}") from refusal
+
+
+def _registered(
+    arguments: argparse.Namespace, request: WireRequest, source: OneDocument | RememberedFetch
+) -> dict[str, Any]:
+    """Register the platform that the request names, for the older scheme."""
+    agent = b", ".join(value for name, value in request.headers if name.lower() == b"ucp-agent")
+    try:
+        url = read_agent(agent, allow_loopback=arguments.allow_loopback_profile).url
+    except Refusal:
+        return {}  # The check of UCP-Agent says so.
+    terms: dict[str, Any] = {"profile": url, "schemes": ["rfc9421", arguments.allow]}
+    if arguments.allow == TALOS:
+        # It needs pinned keys (ucp-rules section 4).
+        try:
+            profile = json.loads(source.seen() or b"")
+            terms |= {"keys": profile["keys"], "version": profile["ucp"]["version"]}
+        except (ValueError, TypeError, KeyError):
+            raise CommandError("--allow talos needs --key, or --profile with a file") from None
+    return {"registered": [terms]}
 
 
 def _notes(arguments: argparse.Namespace, source: OneDocument | RememberedFetch) -> list[str]:
@@ -219,6 +250,6 @@ def _merchant(arguments: argparse.Namespace, request: WireRequest, endpoint: str
         "authorities": [authority.lower()],
         "endpoints": {"rest": endpoint or "/", "mcp": "off"},
     }
-    if arguments.version:
-        merchant["versions"] = arguments.version
+    if arguments.version or arguments.allow is not None:
+        merchant["versions"] = arguments.version or [*MERCHANT["versions"], *_OLDER_VERSIONS]
     return merchant

@@ -8,14 +8,27 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from canonical import CanonicalError, Request, parse_signatures, signature_base, verify
 from connector.authentication.body import check_body
 from connector.authentication.candidates import MAX_CANDIDATES, STEPS, read_signatures
+from connector.authentication.older import carries_older
 from connector.diagnosis.causes.catalogue import find_causes
 from connector.diagnosis.causes.evidence import Evidence, Observed
+from connector.diagnosis.checks import (
+    FAULT,
+    NOT_REACHED,
+    OK,
+    Candidate,
+    Check,
+    Explanation,
+    note,
+    step_of,
+    told,
+)
 from connector.diagnosis.masking import base_lines, escaped, head_lines
+from connector.diagnosis.older_explanation import older_candidate
 from connector.diagnosis.their_base import compare
 from connector.diagnosis.vectors import Accept
 from connector.errors import Refusal
@@ -28,100 +41,8 @@ if TYPE_CHECKING:
     from connector.authentication.verification import Examined
     from connector.diagnosis.causes.cause import Finding
     from connector.diagnosis.judging import Judge
-    from connector.diagnosis.their_base import Difference
     from connector.diagnosis.vectors import WireRequest
-    from connector.diagnosis.verdicts import Refused
     from connector.steps import Caller, Received
-
-_Made = TypeVar("_Made")
-
-OK: Final = "ok"
-FAULT: Final = "fault"
-NOT_REACHED: Final = "not reached"
-
-
-class Check(NamedTuple):
-    """One check: ``ok``, ``fault`` with code, reason and explanation, or ``not reached``."""
-
-    step: str
-    outcome: str
-    code: str = ""
-    reason: str = ""
-    explanation: str = ""
-
-
-class Candidate(NamedTuple):
-    """One signature: its checks in order, and the base that was rebuilt for it, line by line.
-
-    ``base_fault`` says why there is no base; ``alone`` says, where an earlier check failed,
-    whether the signature as such verifies: None where that cannot be told.
-    """
-
-    label: str
-    keyid: str
-    checks: tuple[Check, ...]
-    base: tuple[str, ...]
-    base_fault: str
-    alone: bool | None
-    causes: tuple[Finding, ...]
-    """What explains the failed checks: of this signature, and those of the request."""
-    theirs: Difference | None
-    """How the signer's own base differs, where it was given and belongs to this signature."""
-
-
-class Explanation(NamedTuple):
-    """Everything that is known of one request. Secrets in it are masked."""
-
-    decision: Accept | Refused
-    head: tuple[str, ...]
-    """Request line and headers."""
-    checks: tuple[Check, ...]
-    """What is checked of the request as a whole."""
-    candidates: tuple[Candidate, ...]
-    causes: tuple[Finding, ...]
-    """What explains the failed checks where there is no signature to judge."""
-
-
-# Which step of a candidate (ucp-rules section 3) a refusal belongs to: by reason, else by code.
-_STEP_OF: Final = {
-    "other_tag": "tag",
-    "keyid_missing": "keyid",
-    "label_too_long": "keyid",
-    "coverage_insufficient": "coverage",
-    "signature_encoding": "signature length",
-    "time_malformed": "times",
-    "expired": "times",
-    "expires_before_created": "times",
-    "created_in_future": "times",
-    "too_old": "times",
-    "stale": "times",
-    "created_missing": "times",
-    "bot_auth_times_missing": "times",
-    "bot_auth_window": "times",
-    "scheme_not_allowed": "registration policy",
-    "not_registered": "registration policy",
-    "duplicate_key": "key",
-    "key_revoked": "key",
-    "bot_auth_keyid": "key",
-    "alg_parameter": "algorithm",
-    "base_unbuildable": "signature",
-    "signature_mismatch": "signature",
-    "digest_mismatch": "body",
-    "invalid_profile_url": "profile",
-    "profile_unreachable": "profile",
-    "profile_malformed": "profile",
-    "profile_not_trusted": "profile",
-    "discovery_pending": "profile",
-    "key_not_found": "key",
-    "algorithm_unsupported": "algorithm",
-    "version_unsupported": "version",
-}
-
-
-def step_of(refusal: Refusal) -> str:
-    """Name the step of a candidate that a refusal of the authenticator belongs to."""
-    by_reason = _STEP_OF.get(refusal.reason)
-    return by_reason or _STEP_OF.get(refusal.code.name, "signature")
 
 
 async def explain(
@@ -139,7 +60,7 @@ async def explain(
     ``endpoint`` is the merchant's REST endpoint; ``their_base`` the signer's own base.
     """
     decision = await judge.decide(request)
-    received, checks, judged = await _judged(request, judge)
+    received, checks, judged = await _judged(request, judge, endpoint)
     evidence = Evidence(
         _message(request),
         0.0 if received is None else received.at,
@@ -157,27 +78,32 @@ async def explain(
 
 
 async def _judged(
-    request: WireRequest, judge: Judge
-) -> tuple[Received | None, tuple[Check, ...], list[tuple[Candidate, Signature]]]:
+    request: WireRequest, judge: Judge, endpoint: str
+) -> tuple[Received | None, tuple[Check, ...], list[tuple[Candidate, Signature | None]]]:
     """Do every check of the request, and those of each of its signatures."""
     checks: list[Check] = []
-    received = _note(checks, "wire and authority", lambda: judge.receive(request))
+    received = note(checks, "wire and authority", lambda: judge.receive(request))
     if received is None:
         return None, tuple(checks), []
-    route = _note(checks, "path", lambda: judge.route(received))
-    signatures = _note(checks, "signature headers", lambda: read_signatures(received.request))
-    _note(checks, "media type", lambda: check_media(received.request))
-    candidates = []
+    calls = judge.calls_tool(received)
+    route = None if calls else note(checks, "path", lambda: judge.route(received))
+    candidates: list[tuple[Candidate, Signature | None]] = []
     proven: tuple[Caller, Examined] | None = None
-    for signature in signatures or ():
-        candidate, proof = await _candidate(signature, received, judge)
-        candidates.append((candidate, signature))
-        proven = proven or proof
+    if b"signature-input" not in received.request.headers.index and carries_older(received.request):
+        older, proven = await older_candidate(received, judge, endpoint)
+        candidates.append((older, None))
+    else:
+        signatures = note(checks, "signature headers", lambda: read_signatures(received.request))
+        for signature in signatures or ():
+            candidate, proof = await _candidate(signature, received, judge)
+            candidates.append((candidate, signature))
+            proven = proven or proof
+    note(checks, "media type", lambda: check_media(received.request))
     if proven is None or route is None:
         checks.append(Check("operation and permission", NOT_REACHED))
     else:
         caller, examined = proven
-        _note(
+        note(
             checks,
             "operation and permission",
             lambda: judge.admit(received, caller, examined.policy),
@@ -198,7 +124,7 @@ def _of_request(evidence: Evidence) -> tuple[Finding, ...]:
     return next((causes for causes in found if causes), None) or find_causes(evidence)
 
 
-def _explained(candidate: Candidate, signature: Signature, evidence: Evidence) -> Candidate:
+def _explained(candidate: Candidate, signature: Signature | None, evidence: Evidence) -> Candidate:
     """Add the causes of what the candidate failed, or of what the request failed with it."""
     faults = (*evidence.faults, *_observed(candidate.checks))
     if not faults:
@@ -212,7 +138,7 @@ def _explained(candidate: Candidate, signature: Signature, evidence: Evidence) -
 
 def _compared(
     candidates: tuple[Candidate, ...],
-    signatures: list[Signature],
+    signatures: list[Signature | None],
     evidence: Evidence,
     theirs: bytes,
 ) -> tuple[Candidate, ...]:
@@ -221,7 +147,7 @@ def _compared(
     common = [len(lines.intersection(candidate.base)) for candidate in candidates]
     return tuple(
         candidate._replace(theirs=compare(evidence._replace(signature=signature), theirs))
-        if number == common.index(max(common))
+        if signature is not None and number == common.index(max(common))
         else candidate
         for number, (candidate, signature) in enumerate(zip(candidates, signatures, strict=True))
     )
@@ -250,17 +176,6 @@ def _parsed(document: bytes | None) -> Any:
         return None  # The check of the profile says so.
 
 
-def _note(checks: list[Check], step: str, make: Callable[[], _Made]) -> _Made | None:
-    """Do one check of the request as a whole and note how it went."""
-    try:
-        made = make()
-    except Refusal as refusal:
-        checks.append(_fault(step, refusal))
-        return None
-    checks.append(Check(step, OK))
-    return made
-
-
 async def _candidate(
     signature: Signature, received: Received, judge: Judge
 ) -> tuple[Candidate, tuple[Caller, Examined] | None]:
@@ -278,30 +193,13 @@ async def _candidate(
         base = base_lines(signature_base(received.request, signature))
     except CanonicalError as error:
         base_fault = str(error)
-    checks = _checks(refusal, received)
+    fallen = "" if refusal is None else step_of(refusal)
+    checks = told(STEPS, fallen, refusal, lambda: check_body(received.request))
     alone = None
     if any(check.step == "signature" and check.outcome == NOT_REACHED for check in checks):
         alone = await _verifies(signature, received, judge)
     keyid = str(signature.parameters.get("keyid", ""))
     return Candidate(signature.label, keyid, checks, base, base_fault, alone, (), None), proof
-
-
-def _checks(refusal: Refusal | None, received: Received) -> tuple[Check, ...]:
-    """Tell every step from the one refusal: all before it went well, none behind it was made."""
-    fallen = len(STEPS) if refusal is None else STEPS.index(step_of(refusal))
-    checks = [Check(step, OK if at < fallen else NOT_REACHED) for at, step in enumerate(STEPS)]
-    if refusal is not None:
-        checks[fallen] = _fault(STEPS[fallen], refusal)
-    body = STEPS.index("body")
-    if fallen < body:
-        # It needs nothing of what failed.
-        try:
-            check_body(received.request)
-        except Refusal as other:
-            checks[body] = _fault("body", other)
-        else:
-            checks[body] = Check("body", OK)
-    return tuple(checks)
 
 
 async def _verifies(signature: Signature, received: Received, judge: Judge) -> bool | None:
@@ -342,7 +240,3 @@ def _alone(signature: Signature, received: Received) -> Received:
             body=request.body,
         )
     )
-
-
-def _fault(step: str, refusal: Refusal) -> Check:
-    return Check(step, FAULT, refusal.code.name, refusal.reason, refusal.explanation)

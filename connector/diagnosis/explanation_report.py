@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from connector.diagnosis.causes.catalogue import CATALOGUE
-from connector.diagnosis.explanation import FAULT, OK
+from connector.diagnosis.checks import FAULT, OK
 from connector.diagnosis.verdicts import Refused, brief
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from connector.diagnosis.audit_record import RecordExplanation
     from connector.diagnosis.causes.cause import Finding
-    from connector.diagnosis.explanation import Candidate, Check, Explanation
+    from connector.diagnosis.checks import Candidate, Check, Explanation
     from connector.diagnosis.their_base import Difference
     from connector.diagnosis.vectors import Accept
 
@@ -99,11 +99,12 @@ def _lines(explanation: Explanation, notes: Sequence[str]) -> Iterator[str]:
         yield f"refused: {brief(decision)}"
         yield f"  {decision.explanation}"
     else:
-        yield f"accepted: {decision.identity}, keyid {decision.keyid!r}, label {decision.label}"
+        how = f"label {decision.label}" if decision.label else decision.scheme
+        yield f"accepted: {decision.identity}, keyid {decision.keyid!r}, {how}"
     yield from (f"note: {note}" for note in notes)
     yield from _cause_lines("causes", explanation.causes)
     for candidate in explanation.candidates:
-        yield from _cause_lines(f"causes, signature {candidate.label}", candidate.causes)
+        yield from _cause_lines(f"causes, {_name(candidate)}", candidate.causes)
     yield "request"
     yield from (f"  {line}" for line in explanation.head)
     yield "checks of the request"
@@ -124,8 +125,12 @@ def _cause_lines(title: str, findings: Sequence[Finding]) -> Iterator[str]:
         yield f"          source: {cause.source}"
 
 
+def _name(candidate: Candidate) -> str:
+    return f"signature {candidate.label}" if candidate.label else f"signature, {candidate.scheme}"
+
+
 def _candidate_lines(candidate: Candidate) -> Iterator[str]:
-    yield f"signature {candidate.label}, keyid {candidate.keyid!r}"
+    yield f"{_name(candidate)}, keyid {candidate.keyid!r}"
     yield from map(_check_line, candidate.checks)
     if candidate.alone is not None:
         does = "verifies" if candidate.alone else "does not verify either"
@@ -133,7 +138,7 @@ def _candidate_lines(candidate: Candidate) -> Iterator[str]:
     if candidate.base_fault:
         yield f"  no signature base: {candidate.base_fault}"
     else:
-        yield "  signature base, as rebuilt"
+        yield "  signature base, as rebuilt" if candidate.label else "  what is signed"
         yield from _numbered(candidate.base)
     if candidate.theirs is not None:
         yield from _difference_lines(candidate.theirs)
@@ -174,10 +179,9 @@ def _difference_lines(difference: Difference) -> Iterator[str]:
 def _decision_members(decision: Accept | Refused) -> dict[str, str]:
     # The base is left to the candidate, where secrets in it are masked.
     if isinstance(decision, Refused):
-        named, members = "reject", ("code", "reason", "explanation")
-    else:
-        named, members = "accept", ("identity", "keyid", "label")
-    return {"decision": named, **{name: getattr(decision, name) for name in members}}
+        return {"decision": "reject", **decision._asdict()}
+    members = ("identity", "keyid", "label", "scheme")
+    return {"decision": "accept", **{name: getattr(decision, name) for name in members}}
 
 
 def _cause_members(finding: Finding) -> dict[str, str]:

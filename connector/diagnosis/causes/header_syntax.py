@@ -25,8 +25,8 @@ CAUSES: Final = table(
     ),
     (
         "older-scheme",
-        "The request carries the detached JWS of 2026-01 and no RFC 9421 signature.",
-        "Sign by RFC 9421, or ask the merchant to register the older scheme for you.",
+        "The request is signed by an older scheme, which this merchant does not take from it.",
+        "Sign by RFC 9421, or have the merchant register the older scheme (here: --allow).",
         "UCP signatures (2026-01-23)",
     ),
     (
@@ -218,8 +218,8 @@ def likely(evidence: Evidence) -> Iterator[Finding]:
     if not inputs and re.search(r"keyId ?=", old):
         yield Finding("cavage-signature", LIKELY, "keyId= without Signature-Input")
     elif not inputs and not values:
-        if evidence.lines("request-signature"):
-            yield Finding("older-scheme", LIKELY, "Request-Signature without Signature-Input")
+        if evidence.has("scheme_not_allowed"):
+            yield Finding("older-scheme", PROVEN, "Request-Signature without Signature-Input")
         elif evidence.has("signature_missing"):
             yield Finding("unsigned", LIKELY)
     elif not inputs or not values:

@@ -77,6 +77,7 @@ def test_json_says_the_same(
         "identity": PLATFORM,
         "keyid": "platform-2026",
         "label": "sig1",
+        "scheme": "rfc9421",
     }
     (candidate,) = document["candidates"]
     assert {check["outcome"] for check in candidate["checks"]} == {"ok"}

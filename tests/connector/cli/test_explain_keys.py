@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -13,11 +14,20 @@ from connector.cli.main import main
 from connector.diagnosis.generator import keys
 from connector.diagnosis.generator.documents import DOCUMENTS, PLATFORM
 from connector.diagnosis.generator.recipes import NOW, POST, Recipe
+from connector.diagnosis.vectors import read_vectors
 from tests.connector.cli.test_explain import _file, _raw
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+VECTORS = Path(__file__).parents[3] / "vectors"
+
+
+@pytest.fixture
+def profile(tmp_path: Path) -> str:
+    path = tmp_path / "profile.json"
+    path.write_text(json.dumps(DOCUMENTS[PLATFORM]["json"]))
+    return str(path)
 
 
 @pytest.mark.parametrize("kid", [True, False])
@@ -111,3 +121,48 @@ def test_loopback_is_not_fetched_from_unless_allowed(
 
     assert main(["explain", request, "--profile", f"{server}/profile"]) == 2
     assert "--profile: the profile URL's scheme is not https" in capsys.readouterr().err
+
+
+def _older(name: str, *, talos: bool) -> bytes:
+    """Return a vector's request as raw HTTP."""
+    file = read_vectors((VECTORS / ("talos.json" if talos else "detached_jws.json")).read_bytes())
+    (request,) = (case.request for case in file.cases if case.id == name)
+    lines = [f"{request.method} {request.target} HTTP/1.1".encode()]
+    lines += [field + b": " + value for field, value in request.headers]
+    return b"\r\n".join([*lines, b"", b""]) + request.body
+
+
+@pytest.mark.parametrize(
+    ("case", "scheme"), [("jws-unencoded", "detached-jws"), ("talos-write", "talos")]
+)
+def test_an_older_scheme_is_judged_as_if_it_were_registered(
+    case: str, scheme: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = tmp_path / "key.json"
+    key.write_text(json.dumps(keys.public_jwk("platform-2026")))
+    request = _file(tmp_path, _older(case, talos=scheme == "talos"))
+    options = ["--key", str(key), "--now", str(NOW)]
+
+    assert main(["explain", request, *options]) == 1
+    assert "  proven  older-scheme: " in capsys.readouterr().out
+    assert main(["explain", request, *options, "--allow", scheme]) == 0
+    assert capsys.readouterr().out.split("\n")[0].endswith(f", {scheme}")
+
+
+def test_an_envelope_needs_keys_that_are_pinned(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    request = _file(tmp_path, _older("talos-write", talos=True))
+
+    assert main(["explain", request, "--allow", "talos"]) == 2
+    assert "--allow talos needs --key" in capsys.readouterr().err
+
+
+def test_without_an_agent_nobody_is_registered(
+    tmp_path: Path, profile: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    request = _file(tmp_path, _raw(POST.replaced("UCP-Agent").without("ucp-agent")))
+    options = ["--profile", profile, "--now", str(NOW), "--allow", "detached-jws"]
+
+    assert main(["explain", request, *options]) == 1
+    assert "agent-missing" in capsys.readouterr().out

@@ -5,7 +5,7 @@ import json
 from connector.diagnosis.audit_record import RecordCheck, RecordExplanation
 from connector.diagnosis.causes.catalogue import CATALOGUE
 from connector.diagnosis.causes.cause import LIKELY, PROVEN, Finding
-from connector.diagnosis.explanation import FAULT, NOT_REACHED, OK, Candidate, Check, Explanation
+from connector.diagnosis.checks import FAULT, NOT_REACHED, OK, Candidate, Check, Explanation
 from connector.diagnosis.explanation_report import (
     as_json,
     as_text,
@@ -147,6 +147,7 @@ def test_json_has_the_documented_members() -> None:
         "alone",
         "causes",
         "theirs",
+        "scheme",
     ]
     assert candidate["causes"][0] == {
         "id": "expired",
@@ -173,6 +174,7 @@ def test_json_of_an_accepted_request_has_no_base_that_is_not_masked() -> None:
         "identity": "https://p.example/",
         "keyid": "k",
         "label": "sig1",
+        "scheme": "rfc9421",
     }
     assert json.loads(text)["candidates"][0]["theirs"] is None
 

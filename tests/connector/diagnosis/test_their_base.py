@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from canonical import Request, parse_signatures
 from connector.diagnosis.causes.cause import LIKELY, PROVEN
 from connector.diagnosis.causes.evidence import Evidence
-from connector.diagnosis.explanation import FAULT
+from connector.diagnosis.checks import FAULT
 from connector.diagnosis.generator.recipes import NOW, POST, POST_COVERS, Recipe
 from connector.diagnosis.masking import MASK
 from connector.diagnosis.their_base import Difference, compare
@@ -20,7 +20,7 @@ from tests.connector.diagnosis.causes.signed_requests import PROFILE, Sent, repl
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from connector.diagnosis.explanation import Candidate
+    from connector.diagnosis.checks import Candidate
 
 
 def _candidate(sent: Sent, theirs: bytes) -> Candidate:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from canonical import Request, signature_base
 from connector.diagnosis.document_table import OneDocument
-from connector.diagnosis.explanation import Explanation, explain
+from connector.diagnosis.explanation import explain
 from connector.diagnosis.generator import keys
 from connector.diagnosis.generator.documents import DOCUMENTS, PLATFORM
 from connector.diagnosis.generator.recipes import NOW, POST, Recipe
@@ -19,6 +19,7 @@ from connector.diagnosis.vectors import WireRequest
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from connector.diagnosis.checks import Explanation
     from connector.egress.fetch import Fetch
 
 PROFILE: dict[str, Any] = DOCUMENTS[PLATFORM]["json"]
