@@ -206,6 +206,12 @@ TOPIC: Final = Topic(
             (change(body=_UPDATE_BODY),),
         ),
         Case(
+            "covered-field-of-its-own",
+            "A field that nobody else knows may be covered.",
+            "RFC 9421 section 2.5",
+            POST.replaced("X-Trace", "1").covering(*POST_COVERS, "x-trace"),
+        ),
+        Case(
             "absent-covered-field",
             "A covered field is not in the request.",
             "RFC 9421 section 2.5",
