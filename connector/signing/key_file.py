@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _MAX_FILE: Final = 1 << 20
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+_ROOT: Final = 0
 
 Stamp = tuple[int, int, int, int]
 """What changes whenever a file is written, replaced or given another mode."""
@@ -109,12 +110,12 @@ def _read(path: Path) -> bytes:
     # Not to wait where somebody has put a pipe; what is looked at is what is read.
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
-        mode = os.fstat(descriptor).st_mode
-        if not stat.S_ISREG(mode):
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
             raise KeyFileError("is not a file")
-        if mode & _OTHERS:
-            permissions = stat.S_IMODE(mode)
-            raise KeyFileError(f"others may use it (mode {permissions:04o}): chmod 600 {path}")
+        if found.st_mode & _forbidden(found.st_uid):
+            mode = stat.S_IMODE(found.st_mode)
+            raise KeyFileError(f"others may use it (mode {mode:04o}): chmod 600 {path}")
         with open(descriptor, "rb", closefd=False) as file:
             data = file.read(_MAX_FILE + 1)
     finally:
@@ -122,6 +123,17 @@ def _read(path: Path) -> bytes:
     if len(data) > _MAX_FILE:
         raise KeyFileError(f"has more than {_MAX_FILE} octets")
     return data
+
+
+def _forbidden(owner: int) -> int:
+    """Return the permissions that a file of this owner must not have.
+
+    Root gives a file to a service through its group, and Kubernetes mounts Secrets in no other way:
+    what is root's and not ours may be read by the group.
+    """
+    if owner == _ROOT and os.geteuid() != _ROOT:
+        return _OTHERS & ~stat.S_IRGRP
+    return _OTHERS
 
 
 def _open_new(path: Path) -> int:

@@ -93,6 +93,43 @@ def test_a_file_that_others_may_use_is_refused_with_the_remedy(mode: int, path: 
     assert len(load_keys(path)) == 1
 
 
+@pytest.mark.parametrize(
+    ("owner", "we", "mode", "good"),
+    [
+        (0, 10001, 0o440, True),
+        (0, 10001, 0o640, True),
+        (0, 10001, 0o460, False),
+        (0, 10001, 0o444, False),
+        (0, 0, 0o440, False),
+        (10001, 10001, 0o440, False),
+        (10001, 10001, 0o600, True),
+    ],
+)
+def test_root_may_give_a_file_to_our_group(
+    owner: int,
+    we: int,
+    mode: int,
+    good: bool,  # noqa: FBT001 - data
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A Secret that Kubernetes mounts is root's, and the group of the pod's volumes may read it."""
+    path.chmod(mode)
+    real = os.fstat
+
+    def owned(descriptor: int) -> os.stat_result:
+        found = list(real(descriptor))
+        found[4] = owner
+        return os.stat_result(found)
+
+    monkeypatch.setattr("connector.signing.key_file.os.fstat", owned)
+    monkeypatch.setattr("connector.signing.key_file.os.geteuid", lambda: we)
+    if good:
+        assert len(load_keys(path)) == 1
+    else:
+        assert "chmod 600" in refusal(path)
+
+
 def test_a_missing_file_is_one_line(tmp_path: Path) -> None:
     assert "cannot be read: No such file" in refusal(tmp_path / "none.json")
 
