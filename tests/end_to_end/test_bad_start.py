@@ -144,3 +144,29 @@ def test_a_secret_in_a_bad_configuration_is_not_told(tmp_path: Path) -> None:
     line = complaint(run_to_its_end(_written(tmp_path / "connector.yaml", content)))
     assert "audit.evidence_key" in line
     assert "not-a-key-but-secret" not in line
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "says"),
+    [
+        ("{}", 0o644, "others may use it (mode 0644): chmod 600"),
+        ("{", 0o600, "is not JSON"),
+        ('{"keys": []}', 0o600, "has no key that signs now"),
+        ('{"keys": [{"kty": "oct", "kid": "k"}]}', 0o600, "is a symmetric key"),
+    ],
+)
+def test_a_key_file_that_cannot_be_used_is_told_in_one_line(
+    content: str, mode: int, says: str, tmp_path: Path
+) -> None:
+    path = _written(tmp_path / "keys.json", content)
+    path.chmod(mode)
+    line = complaint(run_to_its_end(_written(tmp_path / "connector.yaml", FREE)))
+    assert f"{path}: " in line
+    assert says in line
+    assert path.read_text() == content
+
+
+def test_a_key_file_that_cannot_be_made_is_told_in_one_line(tmp_path: Path) -> None:
+    content = {**FREE, "signing": {"keys": "none/keys.json"}}
+    line = complaint(run_to_its_end(_written(tmp_path / "connector.yaml", content)))
+    assert "none/keys.json: cannot be made: No such file or directory" in line
