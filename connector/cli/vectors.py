@@ -11,7 +11,7 @@ from connector.cli.failure import CommandError
 from connector.diagnosis import report
 from connector.diagnosis.generator.files import TOPICS, render
 from connector.diagnosis.runner import run_file
-from connector.diagnosis.vectors import VectorFile, VectorFileError, read_vectors
+from connector.diagnosis.vectors import SCHEMA, VectorFile, VectorFileError, read_vectors
 from connector.diagnosis.verdicts import brief
 
 if TYPE_CHECKING:
@@ -65,8 +65,9 @@ def _list(files: list[tuple[str, VectorFile]]) -> int:
     for name, file in files:
         sys.stdout.write(f"{name}: {file.title}\n")
         for case in file.cases:
+            kind = "" if case.kind == "request" else f"{case.kind}: "
             sys.stdout.write(
-                f"  {case.id}: {brief(case.expect)}; {case.description} [{case.rule}]\n"
+                f"  {case.id}: {kind}{brief(case.expect)}; {case.description} [{case.rule}]\n"
             )
     return 0
 
@@ -87,6 +88,7 @@ def _files(paths: list[str]) -> Iterator[tuple[str, VectorFile]]:
     for text in paths:
         path = Path(text)
         found = sorted(path.glob("*.json")) if path.is_dir() else [path]
+        found = [each for each in found if each.name != SCHEMA]
         if not found:
             raise CommandError(f"{path}: no vector files in this folder")
         for each in found:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 FORMAT: Final = "ucp-signature-vectors/1"
 
+SCHEMA: Final = "schema.json"
+"""The one JSON file in a folder of vectors that holds no cases: it describes the others."""
+
 RFC9421: Final = "rfc9421"
 SCHEMES: Final = frozenset({RFC9421, "detached-jws", "talos"})
 """What may have vouched for an accepted message."""

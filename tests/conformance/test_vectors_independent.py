@@ -9,14 +9,14 @@ from typing import Any, Final
 import pytest
 
 from canonical import load_key
-from connector.diagnosis.vectors import Accept, Case, Reject, VectorFile, read_vectors
+from connector.diagnosis.vectors import SCHEMA, Accept, Case, Reject, VectorFile, read_vectors
 from tests.conformance.oracle import verifies
 
 VECTORS: Final = Path(__file__).parents[2] / "vectors"
 FILES: Final = {
     path.name: read_vectors(path.read_bytes())
     for path in VECTORS.glob("*.json")
-    if path.name != "schema.json"
+    if path.name != SCHEMA
 }
 _OTHER_SCHEMES: Final = {"detached_jws.json", "talos.json"}
 

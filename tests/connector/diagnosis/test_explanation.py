@@ -11,11 +11,15 @@ from connector.diagnosis.checks import FAULT, NOT_REACHED, OK, Explanation
 from connector.diagnosis.document_table import DocumentTable
 from connector.diagnosis.explanation import explain
 from connector.diagnosis.judging import Judge, merchant_settings
-from connector.diagnosis.vectors import Accept, Case, VectorFile, read_vectors
+from connector.diagnosis.vectors import SCHEMA, Accept, Case, VectorFile, read_vectors
 from connector.diagnosis.verdicts import Refused
 
 VECTORS = Path(__file__).parents[3] / "vectors"
-FILES = [read_vectors(path.read_bytes()) for path in sorted(VECTORS.glob("*.json"))]
+FILES = [
+    read_vectors(path.read_bytes())
+    for path in sorted(VECTORS.glob("*.json"))
+    if path.name != SCHEMA
+]
 CASES = [
     pytest.param(file, case, id=case.id)
     for file in FILES

@@ -9,6 +9,7 @@ from connector.diagnosis.generator import keys
 from connector.diagnosis.generator.documents import DOCUMENTS
 from connector.diagnosis.generator.files import TOPICS, render
 from connector.diagnosis.generator.recipes import GET, POST, put, rewrite, send
+from connector.diagnosis.vectors import SCHEMA
 
 VECTORS = Path(__file__).parents[3] / "vectors"
 
@@ -19,7 +20,7 @@ def test_the_files_are_what_would_be_generated(name: str) -> None:
 
 
 def test_no_file_is_left_over() -> None:
-    assert {path.name for path in VECTORS.glob("*.json")} == set(TOPICS)
+    assert {path.name for path in VECTORS.glob("*.json")} == {*TOPICS, SCHEMA}
 
 
 @pytest.mark.parametrize("name", keys.SIGNERS)

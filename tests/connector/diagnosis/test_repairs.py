@@ -14,7 +14,7 @@ from canonical import CanonicalError
 from canonical.signatures import read_member
 from connector.diagnosis.generator.repairs import cost, difference, repair
 from connector.diagnosis.runner import run_file
-from connector.diagnosis.vectors import read_vectors
+from connector.diagnosis.vectors import SCHEMA, read_vectors
 from tests.connector.diagnosis.repairing import (
     Members,
     header,
@@ -28,7 +28,7 @@ VECTORS: Final = Path(__file__).parents[3] / "vectors"
 FILES: Final[dict[str, Members]] = {
     path.name: json.loads(path.read_bytes())
     for path in sorted(VECTORS.glob("*.json"))
-    if path.name != "schema.json"
+    if path.name != SCHEMA
 }
 REFUSED: Final = [
     (name, number)
