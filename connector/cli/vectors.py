@@ -1,4 +1,4 @@
-"""``ucp-connector vectors``: run, list or generate conformance vectors."""
+"""``ucp-connector vectors``: run, list or generate conformance vectors, here or over the wire."""
 
 from __future__ import annotations
 
@@ -6,19 +6,25 @@ import asyncio
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
-from connector.cli.failure import CommandError
+import yaml
+
+from connector.cli.failure import WRONG_USAGE, CommandError
 from connector.diagnosis import report
 from connector.diagnosis.generator.files import TOPICS, render
 from connector.diagnosis.runner import run_file
 from connector.diagnosis.vectors import SCHEMA, VectorFile, VectorFileError, read_vectors
 from connector.diagnosis.verdicts import brief
+from connector.diagnosis.wire import runner as wire
+from connector.diagnosis.wire.configuration import configuration
+from connector.diagnosis.wire.places import PROFILES_PORT
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from connector.diagnosis.verdicts import Outcome
+    from connector.diagnosis.verdicts import Outcome, Skipped
 
 _DEFAULT_FOLDER: Final = "vectors"
 
@@ -30,35 +36,95 @@ def configure(parser: argparse.ArgumentParser) -> None:
     run_parser.add_argument("paths", nargs="+", metavar="PATH", help="a vector file or a folder")
     run_parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     run_parser.add_argument("--junit", metavar="FILE", help="write JUnit XML to this file")
+    run_parser.add_argument(
+        "--gateway", metavar="URL", help="send them to a gateway (see: vectors configuration)"
+    )
+    _add_port(run_parser)
     list_parser = actions.add_parser("list", help="list cases: id, expectation, rule, description")
     list_parser.add_argument("paths", nargs="+", metavar="PATH", help="a vector file or a folder")
+    configuration_parser = actions.add_parser(
+        "configuration", help="print the configuration of a gateway to run cases against"
+    )
+    configuration_parser.add_argument("paths", nargs="+", metavar="PATH", help="as for run")
+    _add_port(configuration_parser)
     generate_parser = actions.add_parser("generate", help="make the files of vectors/ again")
     generate_parser.add_argument(
         "folder", nargs="?", default=_DEFAULT_FOLDER, metavar="DIR", help="where (default: vectors)"
     )
 
 
+def _add_port(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--profiles-port",
+        type=int,
+        default=PROFILES_PORT,
+        metavar="PORT",
+        help=f"where the profile server of a run over the wire listens (default: {PROFILES_PORT})",
+    )
+
+
 def run(arguments: argparse.Namespace) -> int:
-    """Do one of the three."""
+    """Do one of the four."""
     if arguments.action == "generate":
         return _generate(Path(arguments.folder))
     files = list(_files(arguments.paths))
     if arguments.action == "list":
         return _list(files)
-    return _run(files, json=arguments.json, junit=arguments.junit)
+    if arguments.action == "configuration":
+        document = configuration([file for _, file in files], arguments.profiles_port)
+        sys.stdout.write(yaml.safe_dump(document, sort_keys=False))
+        return 0
+    outcomes, skipped = _outcomes(files, arguments)
+    if arguments.junit is not None:
+        Path(arguments.junit).write_bytes(report.as_junit(outcomes, skipped))
+    shown = report.as_json if arguments.json else report.as_table
+    sys.stdout.write(f"{shown(outcomes, skipped)}\n")
+    return 0 if outcomes and all(outcome.good for outcome in outcomes) else 1
 
 
-def _run(files: list[tuple[str, VectorFile]], *, json: bool, junit: str | None) -> int:
+def _outcomes(
+    files: list[tuple[str, VectorFile]], arguments: argparse.Namespace
+) -> tuple[list[Outcome], list[Skipped]]:
     outcomes: list[Outcome] = []
+    skipped: list[Skipped] = []
+    gateway = None if arguments.gateway is None else _address(arguments.gateway)
     for name, file in files:
         try:
-            outcomes += asyncio.run(run_file(name, file))
+            if gateway is None:
+                outcomes += asyncio.run(run_file(name, file))
+                continue
+            sent, left = asyncio.run(
+                wire.run_file(
+                    name, file, gateway, profiles_port=arguments.profiles_port, tell=_progress
+                )
+            )
         except VectorFileError as error:
             raise CommandError(f"{name}: {error}") from error
-    if junit is not None:
-        Path(junit).write_bytes(report.as_junit(outcomes))
-    sys.stdout.write(f"{report.as_json(outcomes) if json else report.as_table(outcomes)}\n")
-    return 0 if all(outcome.good for outcome in outcomes) else 1
+        except OSError as error:
+            raise CommandError(
+                f"{arguments.gateway}: {error.strerror or error}", status=WRONG_USAGE
+            ) from error
+        outcomes += sent
+        skipped += left
+    _progress("")
+    return outcomes, skipped
+
+
+def _address(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    try:
+        port = parts.port or 80
+    except ValueError:
+        port = 0
+    if parts.scheme != "http" or not parts.hostname or not port or parts.path not in ("", "/"):
+        raise CommandError(f"--gateway {url!r} is not http://HOST:PORT", status=WRONG_USAGE)
+    return parts.hostname, port
+
+
+def _progress(case: str) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{case}")
+        sys.stderr.flush()
 
 
 def _list(files: list[tuple[str, VectorFile]]) -> int:

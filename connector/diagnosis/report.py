@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import textwrap
+from typing import TYPE_CHECKING, Any, Final
 from xml.etree import ElementTree as ET
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from connector.diagnosis.verdicts import Outcome
+    from connector.diagnosis.verdicts import Outcome, Skipped
 
 
-def summary(outcomes: Sequence[Outcome]) -> str:
+_INDENTED: Final[dict[str, Any]] = {"initial_indent": "  ", "subsequent_indent": "  "}
+
+
+def summary(outcomes: Sequence[Outcome], skipped: Sequence[Skipped] = ()) -> str:
     """Sum up in one line."""
     good = sum(outcome.good for outcome in outcomes)
-    return f"{good} of {len(outcomes)} cases as expected"
+    left = f", {len(skipped)} not sent" if skipped else ""
+    return f"{good} of {len(outcomes)} cases as expected{left}"
 
 
-def as_table(outcomes: Sequence[Outcome]) -> str:
+def as_table(outcomes: Sequence[Outcome], skipped: Sequence[Skipped] = ()) -> str:
     """Show one line a case and, below a bad one, what was wrong; the sum is the last line."""
     width = max((len(outcome.id) for outcome in outcomes), default=0)
     lines = []
@@ -31,11 +36,16 @@ def as_table(outcomes: Sequence[Outcome]) -> str:
         lines.append(f"  {mark}  {outcome.id:<{width}}  {outcome.decided}")
         if not outcome.good:
             lines.append(f"        expected {outcome.expected}: {outcome.problem}")
-    lines.append(summary(outcomes))
+    reasons: dict[str, list[str]] = {}
+    for each in skipped:
+        reasons.setdefault(each.reason, []).append(each.id)
+    for reason, ids in reasons.items():
+        lines += [f"not sent: {reason}", *textwrap.wrap(", ".join(ids), 96, **_INDENTED)]
+    lines.append(summary(outcomes, skipped))
     return "\n".join(lines)
 
 
-def as_json(outcomes: Sequence[Outcome]) -> str:
+def as_json(outcomes: Sequence[Outcome], skipped: Sequence[Skipped] = ()) -> str:
     """Show an object with one entry a case."""
     return json.dumps(
         {
@@ -53,12 +63,13 @@ def as_json(outcomes: Sequence[Outcome]) -> str:
                 }
                 for outcome in outcomes
             ],
+            "not_sent": [each._asdict() for each in skipped],
         },
         indent=2,
     )
 
 
-def as_junit(outcomes: Sequence[Outcome]) -> bytes:
+def as_junit(outcomes: Sequence[Outcome], skipped: Sequence[Skipped] = ()) -> bytes:
     """Show JUnit XML: one suite a file, as continuous-integration servers read it."""
     root = ET.Element("testsuites", name="ucp-signature-vectors")
     by_file: dict[str, list[Outcome]] = {}
@@ -72,10 +83,15 @@ def as_junit(outcomes: Sequence[Outcome]) -> bytes:
             tests=str(len(group)),
             failures=str(sum(not outcome.good for outcome in group)),
             errors="0",
+            skipped=str(sum(each.file == file for each in skipped)),
             time=f"{sum(outcome.seconds for outcome in group):.3f}",
         )
         for outcome in group:
             _test_case(suite, file, outcome)
+        for each in skipped:
+            if each.file == file:
+                case = ET.SubElement(suite, "testcase", classname=file, name=each.id)
+                ET.SubElement(case, "skipped", message=each.reason)
     ET.indent(root)
     data: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
     return data + b"\n"

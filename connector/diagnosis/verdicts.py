@@ -33,6 +33,14 @@ class Outcome(NamedTuple):
         return not self.problem
 
 
+class Skipped(NamedTuple):
+    """A case that was not sent over the wire, or met no merchant with its settings, and why."""
+
+    file: str
+    id: str
+    reason: str
+
+
 def brief(decision: Accept | Reject | Refused) -> str:
     """Put a decision into a few words: ``accept``, or code and reason."""
     if isinstance(decision, Accept):

@@ -1,0 +1,1 @@
+"""Vector cases over the wire, to a gateway that runs."""
