@@ -30,6 +30,7 @@ BAD = Outcome("b.json", "two", "Second.", "RFC 9530", "accept", "digest_mismatch
         ),
         (Reject("key_not_found", None), ACCEPT, "accepted"),
         (ACCEPT, REFUSED, "refused: signature_invalid (expired): expired 31 s ago"),
+        (ACCEPT, ACCEPT._replace(scheme="talos"), "scheme is 'talos', not 'rfc9421'"),
         (ACCEPT, ACCEPT._replace(identity="x"), "identity is 'x', not 'https://p.example/'"),
         (ACCEPT, ACCEPT._replace(keyid="x"), "keyid is 'x', not 'k'"),
         (ACCEPT, ACCEPT._replace(label="x"), "label is 'x', not 'sig1'"),

@@ -11,8 +11,10 @@ from connector.diagnosis.vectors import (
     Accept,
     Document,
     Reject,
+    Repair,
     VectorFileError,
     WireRequest,
+    WireResponse,
     read_vectors,
 )
 
@@ -40,6 +42,20 @@ def _file(*cases: Any, **changed: Any) -> bytes:
         **changed,
     }
     return json.dumps(document).encode()
+
+
+_REPAIR = {"op": "replace", "path": "/now", "value": 1}
+_ACCEPTED = {
+    "decision": "accept",
+    "identity": "https://p.example/",
+    "keyid": "k",
+    "label": "sig1",
+    "signature_base": "a",
+}
+
+
+def _repaired(**changed: Any) -> bytes:
+    return _file(_case(differs_from="one", repair={**_REPAIR, **changed}))
 
 
 def test_a_case_is_read_as_it_stands() -> None:
@@ -86,6 +102,55 @@ def test_a_body_can_be_base64() -> None:
     (case,) = read_vectors(_file(_case(request=request))).cases
 
     assert case.request.body == b"\x00\xff"
+
+
+def test_a_response_is_read_as_it_stands() -> None:
+    response = {"status": 204, "headers": [["X", "\xe9"]], "body_base64": "AP8="}
+    (case,) = read_vectors(_file(_case(kind="response", response=response))).cases
+
+    assert case.kind == "response"
+    assert case.response == WireResponse(204, [(b"X", b"\xe9")], b"\x00\xff")
+
+
+def test_a_request_is_the_kind_without_one_and_rfc_9421_the_scheme() -> None:
+    accept = {
+        "decision": "accept",
+        "identity": "i",
+        "keyid": "k",
+        "label": "",
+        "signature_base": "",
+    }
+    cases = [_case(expect=accept), _case(id="two", expect={**accept, "scheme": "talos"})]
+    first, second = read_vectors(_file(*cases)).cases
+
+    assert (first.kind, first.response, first.repair) == ("request", None, None)
+    assert isinstance(first.expect, Accept)
+    assert isinstance(second.expect, Accept)
+    assert (first.expect.scheme, second.expect.scheme) == ("rfc9421", "talos")
+
+
+def test_a_repair_is_read_with_what_follows_from_it() -> None:
+    then = {"digest": True, "signature_input": "sig1=()", "sign": {"sig1": "k"}}
+    repairs = [
+        {"op": "remove", "path": "/settings"},
+        {"op": "replace", "path": "/request/body", "value": None, "then": then},
+    ]
+    cases = [
+        _case(id=str(number), differs_from="0", repair=repair)
+        for number, repair in enumerate(repairs)
+    ]
+    first, second = read_vectors(_file(*cases)).cases
+
+    assert first.differs_from == second.differs_from == "0"
+    assert first.repair == Repair("remove", "/settings")
+    assert second.repair == Repair(
+        "replace",
+        "/request/body",
+        None,
+        digest=True,
+        signature_input="sig1=()",
+        sign={"sig1": "k"},
+    )
 
 
 def test_a_document_is_a_body_a_status_or_an_error() -> None:
@@ -147,6 +212,28 @@ def test_a_document_is_a_body_a_status_or_an_error() -> None:
             ),
             "not base64",
         ),
+        (_file(_case(kind="answer")), "kind is none of ap2, request, response, webhook"),
+        (_file(_case(kind="response")), "a response belongs to"),
+        (_file(_case(response={})), "a response belongs to"),
+        (_file(_case(kind="ap2", response={"status": 200})), "response: headers is missing"),
+        (_file(_case(differs_from="one")), "belong together"),
+        (_file(_case(differs_from="two", repair=_REPAIR)), "names no case of the file"),
+        (_file(_case(repair=_REPAIR, differs_from=1)), "differs_from is not a string"),
+        (_repaired(op="move"), "op is none of add, remove, replace"),
+        (_repaired(op="remove"), "a value belongs to add and replace"),
+        (_repaired(path="x"), "path is no JSON pointer"),
+        (_repaired(then={"digest": False}), "digest is not true"),
+        (_repaired(then={"sign": {"": 1}}), "sign names a key for each label"),
+        (_repaired(then={"encrypt": True}), '"encrypt" is not known'),
+        (_repaired(then=[]), "then is not an object"),
+        (
+            _file(_case(differs_from="one", repair=_REPAIR, expect=_ACCEPTED)),
+            "what is accepted needs no repair",
+        ),
+        (
+            _file(_case(expect={**_ACCEPTED, "scheme": "hmac"})),
+            "scheme is none of detached-jws, rfc9421, talos",
+        ),
         (_file(_case(expect={"decision": "perhaps"})), "neither accept nor reject"),
         (_file(_case(expect={"decision": "accept"})), "identity is missing"),
         (_file(_case(expect={"decision": "reject", "code": "x", "label": "y"})), "not known"),
@@ -167,7 +254,10 @@ _JSON = st.recursive(
 )
 
 
-@given(st.sampled_from(["request", "expect", "settings", "now", "rule"]), _JSON)
+_NAMES = ["request", "expect", "settings", "now", "rule", "kind", "response", "repair"]
+
+
+@given(st.sampled_from(_NAMES), _JSON)
 def test_only_its_own_error_leaves_for_any_json(name: str, value: Any) -> None:
     try:
         read_vectors(_file(_case(**{name: value})))
