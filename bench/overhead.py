@@ -25,6 +25,10 @@ from canonical import (
     signature_base,
     verify,
 )
+from connector.signing.answers import AnswerSigner
+from connector.signing.current import CurrentKeys
+from connector.signing.key_document import keys_of, new_document
+from connector.steps import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -37,13 +41,22 @@ if TYPE_CHECKING:
 
 _AT_ONCE: Final = 8
 _MOST_FOR_VERIFYING: Final = 1.3
+_MOST_FOR_SIGNING: Final = 1.5
+_ANSWER_LINES: Final = (
+    (b"Server", b"nginx"),
+    (b"Date", b"Sat, 21 Nov 2026 12:00:00 GMT"),
+    (b"Content-Type", b"application/json"),
+    (b"Audit-ID", b"019aa3d4-0000-7000-8000-000000000000"),
+)
+_BASE_LENGTH: Final = 220
+"""Octets, as the base of such an answer has."""
 _ES256: Final = ec.ECDSA(SHA256())
 
 
 def measure_overheads(platform: Platform, passes: int) -> list[Overhead]:
     """Measure each operation beside its bare one in so many passes."""
     with _without_collector():
-        return [_verifying(platform, passes)]
+        return [_verifying(platform, passes), _signing(platform, passes)]
 
 
 def _verifying(platform: Platform, passes: int) -> Overhead:
@@ -72,6 +85,26 @@ def _verifying(platform: Platform, passes: int) -> Overhead:
         # New ones each time: a message remembers what was read from it.
         overhead.whole.append(_seconds(whole, _requests(platform)))
         overhead.bare.append(_seconds(lambda pair: public.verify(*pair, _ES256), ready))
+    return overhead
+
+
+def _signing(platform: Platform, passes: int) -> Overhead:
+    """From a merchant's answer to the one that goes back: digest, base, ECDSA, header lines."""
+    signer = AnswerSigner(CurrentKeys(keys_of(new_document(0.0, "ES256")), time.time))
+    (request,) = _requests(platform)[:1]
+    private = ec.generate_private_key(ec.SECP256R1())
+    base = b"b" * _BASE_LENGTH
+    overhead = Overhead(
+        "signing an answer with 512 B", "a bare ECDSA signature", [], [], _MOST_FOR_SIGNING
+    )
+    for _ in range(passes):
+        answers = [
+            Answer(200, list(_ANSWER_LINES), b"%0512d" % number) for number in range(_AT_ONCE)
+        ]
+        overhead.whole.append(
+            _seconds(lambda answer: signer.sign(answer, request, "sig1"), answers)
+        )
+        overhead.bare.append(_seconds(lambda _: private.sign(base, _ES256), answers))
     return overhead
 
 
