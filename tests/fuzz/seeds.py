@@ -188,6 +188,10 @@ def _jws() -> Iterator[bytes]:
             yield _signed_jws(name, {"alg": alg, "kid": name}, payload, encoded=True)
             header = {"alg": alg, "kid": name, "b64": False, "crit": ["b64"]}
             yield _signed_jws(name, header, payload, encoded=False)
+    for case in _cases():
+        for line in case["request"]["headers"]:
+            if line[0] == "Request-Signature":
+                yield line[1].encode() + b"\n" + _octets(case["request"])
 
 
 def _signed_jws(name: str, header: dict[str, Any], payload: bytes, *, encoded: bool) -> bytes:
