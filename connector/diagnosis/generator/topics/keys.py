@@ -9,9 +9,10 @@ from connector.diagnosis.generator.recipes import AGENT, NOW, POST, Case, Recipe
 
 _FORMAT: Final = "signatures.md#key-format-jwk"
 _ALGORITHMS: Final = "signatures.md#signature-algorithms"
+_UNUSABLE: Final = "signatures.md#signature-algorithms, unusable keys"
 _DISCOVERY: Final = "overview/index.md#key-discovery"
-_VERIFYING: Final = "signatures.md#rest-request-verification"
-_ENCODING: Final = "signatures.md#rest-request-signing"
+_VERIFYING: Final = "signatures.md#rest-request-verification, key"
+_ENCODING: Final = "signatures.md#rest-request-signing, encoding"
 
 
 def _from(host: str) -> Recipe:
@@ -30,7 +31,7 @@ def _unusable(host: str, description: str) -> Case:
     return Case(
         f"key-{host}",
         description,
-        _ALGORITHMS,
+        _UNUSABLE,
         _from(host),
         "algorithm_unsupported",
         "algorithm_unsupported",
@@ -135,7 +136,7 @@ TOPIC: Final = Topic(
         Case(
             "key-low-order",
             "An Ed25519 key of small order, with which anyone can forge.",
-            _ALGORITHMS,
+            _UNUSABLE,
             _with("platform-ed25519", recipe=_from("low-order")),
             "algorithm_unsupported",
             "algorithm_unsupported",

@@ -7,8 +7,10 @@ from typing import Final
 from connector.diagnosis.generator.documents import PLATFORM, url
 from connector.diagnosis.generator.recipes import AGENT, GET, POST, Case, Recipe, Topic, registered
 
-_PARSING: Final = "signatures.md#rest-request-verification"
+_PARSING: Final = "signatures.md#rest-request-verification, UCP-Agent"
+_URL: Final = "signatures.md#rest-request-verification, profile URL"
 _FETCHING: Final = "overview/index.md#fetching"
+_DOCUMENT: Final = "overview/index.md#profile-structure"
 _VERSION: Final = "overview/index.md#protocol-version"
 
 
@@ -21,11 +23,13 @@ def _profile(url_: str) -> Recipe:
 
 
 def _url(id_: str, description: str, value: str, reason: str) -> Case:
-    return Case(id_, description, _PARSING, _agent(value), "invalid_profile_url", reason)
+    rule = _PARSING if reason == "agent_malformed" else _URL
+    return Case(id_, description, rule, _agent(value), "invalid_profile_url", reason)
 
 
 def _fetch(host: str, description: str, code: str, reason: str) -> Case:
-    return Case(f"profile-{host}", description, _FETCHING, _profile(url(host)), code, reason)
+    rule = _DOCUMENT if code == "profile_malformed" else _FETCHING
+    return Case(f"profile-{host}", description, rule, _profile(url(host)), code, reason)
 
 
 TOPIC: Final = Topic(

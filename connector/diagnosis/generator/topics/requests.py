@@ -20,7 +20,7 @@ from connector.diagnosis.generator.recipes import (
 )
 
 _SIGNING: Final = "signatures.md#rest-request-signing"
-_VERIFYING: Final = "signatures.md#rest-request-verification"
+_VERIFYING: Final = "signatures.md#rest-request-verification, what was signed"
 _BASE: Final = "RFC 9421 section 2.5"
 
 _UPDATE_BODY: Final = b'{"line_items":[{"item":{"id":"item_123"},"quantity":3}]}'

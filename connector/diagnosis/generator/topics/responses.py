@@ -260,14 +260,14 @@ TOPIC: Final = Topic(
         _bad(
             "future",
             "Created further ahead than two clocks may differ.",
-            "RFC 9421 section 3.2.1",
+            "RFC 9421 section 3.2.1, responses",
             RESPONSE.signed(parameters=f';created={NOW + 31};keyid="business-2026"'),
             "created_in_future",
         ),
         _bad(
             "expired",
             "Expired longer ago than two clocks may differ.",
-            "RFC 9421 section 3.2.1",
+            "RFC 9421 section 3.2.1, responses",
             RESPONSE.signed(
                 parameters=f';created={NOW - 90};expires={NOW - 31};keyid="business-2026"'
             ),
@@ -276,7 +276,7 @@ TOPIC: Final = Topic(
         _good(
             "not-expired",
             "Expired as long ago as two clocks may differ.",
-            "RFC 9421 section 3.2.1",
+            "RFC 9421 section 3.2.1, responses",
             RESPONSE.signed(
                 parameters=f';created={NOW - 90};expires={NOW - 30};keyid="business-2026"'
             ),

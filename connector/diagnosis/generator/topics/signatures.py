@@ -267,14 +267,14 @@ TOPIC: Final = Topic(
         Case(
             "signature-agent-covered",
             "Signature-Agent beside a signature without a tag, and covered.",
-            "signatures.md#rest-request-verification",
+            "signatures.md#rest-request-verification, Signature-Agent",
             _WITH_BOT_HEADER.covering(*POST_COVERS, "signature-agent"),
         ),
         _invalid(
             Case(
                 "signature-agent-uncovered",
                 "A header that is there must be covered, with or without the tag.",
-                "signatures.md#rest-request-verification",
+                "signatures.md#rest-request-verification, Signature-Agent",
                 _WITH_BOT_HEADER,
             ),
             "coverage_insufficient",

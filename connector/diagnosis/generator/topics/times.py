@@ -6,7 +6,9 @@ from typing import Final
 
 from connector.diagnosis.generator.recipes import GET, NOW, POST, Case, Recipe, Topic, registered
 
-_RULE: Final = "RFC 9421 section 3.2.1"
+_EXPIRES: Final = "RFC 9421 section 3.2.1, expires"
+_CREATED: Final = "RFC 9421 section 3.2.1, created"
+_REQUIRED: Final = "RFC 9421 section 3.2.1, what an application may require"
 _REPLAY: Final = "signatures.md#replay-protection"
 _SKEW: Final = 30
 _HORIZON: Final = 47 * 3600
@@ -20,19 +22,20 @@ def _at(recipe: Recipe, created: int | str | None, expires: int | None = None) -
 
 
 def _refused(id_: str, description: str, recipe: Recipe, reason: str) -> Case:
-    return Case(id_, description, _RULE, recipe, "signature_invalid", reason)
+    rule = _EXPIRES if reason.startswith("expire") else _CREATED
+    return Case(id_, description, rule, recipe, "signature_invalid", reason)
 
 
 TOPIC: Final = Topic(
     "Times: created and expires",
     (
-        Case("time-none", "Neither created nor expires is required.", _RULE, _at(POST, None)),
-        Case("time-created", "created now, without expires.", _RULE, _at(POST, NOW)),
-        Case("time-both", "created now, expires in an hour.", _RULE, _at(POST, NOW, NOW + 3600)),
+        Case("time-none", "Neither created nor expires is required.", _CREATED, _at(POST, None)),
+        Case("time-created", "created now, without expires.", _CREATED, _at(POST, NOW)),
+        Case("time-both", "created now, expires in an hour.", _EXPIRES, _at(POST, NOW, NOW + 3600)),
         Case(
             "time-expired-within-skew",
             "Expired as long ago as two clocks may differ.",
-            _RULE,
+            _EXPIRES,
             _at(GET, NOW - 60, NOW - _SKEW),
         ),
         _refused(
@@ -44,7 +47,7 @@ TOPIC: Final = Topic(
         Case(
             "time-future-within-skew",
             "Created as far ahead as two clocks may differ.",
-            _RULE,
+            _CREATED,
             _at(POST, NOW + _SKEW),
         ),
         _refused(
@@ -65,7 +68,10 @@ TOPIC: Final = Topic(
             "time-date", "created is an RFC 9651 date.", _at(POST, f"@{NOW}"), "time_malformed"
         ),
         Case(
-            "time-old-read", "A read may have been signed long ago.", _RULE, _at(GET, NOW - 10**7)
+            "time-old-read",
+            "A read may have been signed long ago.",
+            _CREATED,
+            _at(GET, NOW - 10**7),
         ),
         Case(
             "time-write-at-horizon",
@@ -84,7 +90,7 @@ TOPIC: Final = Topic(
         Case(
             "time-created-required",
             "The registration asks for created.",
-            _RULE,
+            _REQUIRED,
             _at(POST, None),
             "signature_invalid",
             "created_missing",
@@ -94,14 +100,14 @@ TOPIC: Final = Topic(
         Case(
             "time-max-age",
             "The registration's greatest age, the clocks' difference included.",
-            _RULE,
+            _REQUIRED,
             _at(POST, NOW - 300 - _SKEW),
             settings=registered(freshness={"required": True, "max_age": "5m"}),
         ),
         Case(
             "time-over-max-age",
             "A second older than the registration's greatest age.",
-            _RULE,
+            _REQUIRED,
             _at(POST, NOW - 300 - _SKEW - 1),
             "signature_invalid",
             "too_old",
