@@ -57,3 +57,8 @@ def _cut(data: bytes, parts: int) -> tuple[bytes, ...]:
     """Cut ``parts`` lines off; what is left comes last, and always."""
     cut = _LINE_END.split(data, parts)
     return (*cut, *([b""] * (parts + 1 - len(cut))))
+
+
+def resent(request: Request, headers: list[tuple[bytes, bytes]]) -> Request:
+    """Return the request with other headers."""
+    return Request(method=request.method, target=request.target, headers=headers, body=request.body)

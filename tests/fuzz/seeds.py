@@ -17,7 +17,7 @@ from canonical.envelope import envelope as talos_payload
 from connector.diagnosis.generator.keys import SIGNERS, private_jwk, public_jwk
 from connector.diagnosis.generator.keys import sign as signed_with
 from tests.fuzz.inputs import read_message, write_message
-from tests.fuzz.targets import KEYS, genuine
+from tests.fuzz.signers import KEYS, genuine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

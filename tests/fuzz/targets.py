@@ -13,7 +13,6 @@ import re
 from contextlib import suppress
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import unquote_to_bytes
 
 import http_sf
 
@@ -21,7 +20,6 @@ from canonical import (
     CanonicalError,
     Date,
     DisplayString,
-    Key,
     Request,
     Response,
     SignatureInvalid,
@@ -29,51 +27,32 @@ from canonical import (
     canonicalize,
     check_content_digest,
     content_digest,
-    load_key,
-    load_key_set,
     parse_dictionary,
     parse_item,
     parse_list,
     parse_signatures,
     serialize,
     sign,
-    sign_detached,
-    sign_envelope,
-    sign_merchant_authorization,
     signature_base,
-    thumbprint,
     verify,
-    verify_detached,
-    verify_envelope,
-    verify_merchant_authorization,
 )
 from canonical import components as component_plans
 from canonical import signatures as signature_lists
-from canonical.envelope import envelope as talos_payload
 from canonical.fields import parse_inner_list
 from canonical.jcs import parse_json
-from canonical.jws import protected_header
-from connector.diagnosis.generator.keys import private_jwk
 from tests.canonical.structured_values import typed
-from tests.fuzz.inputs import read_message
+from tests.fuzz.inputs import read_message, resent
+from tests.fuzz.jose_targets import ap2, envelope, jws, keys
+from tests.fuzz.signers import EDWARDS, KEYS, genuine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from canonical.message import Message
 
-_EDWARDS: Final = load_key(private_jwk("platform-ed25519"))
-KEYS: Final = (
-    load_key(private_jwk("platform-2026")),
-    load_key(private_jwk("platform-es384")),
-    _EDWARDS,
-)
 _DIGESTS: Final = {"sha-256": hashlib.sha256, "sha-512": hashlib.sha512}
 # Parameters are arguments of `sign` by name: these names are taken by others.
 _ARGUMENTS: Final = frozenset({"message", "key", "components", "label"})
-
-genuine: Final[set[bytes]] = set()
-"""What the seeds' test keys have signed: anything else that verifies is a forgery."""
 
 
 def fields(data: bytes) -> None:
@@ -201,7 +180,7 @@ def signatures(data: bytes) -> None:
         try:
             made = sign(
                 request,
-                _EDWARDS,
+                EDWARDS,
                 [(name, parameters) for name, parameters in each.components],
                 label=each.label,
                 **each.parameters,
@@ -219,16 +198,12 @@ def _check_made(request: Request, made: tuple[str, str], label: str) -> None:
         if line[0].lower() not in (b"signature", b"signature-input")
     ]
     headers = [*kept, (b"Signature-Input", made[0].encode()), (b"Signature", made[1].encode())]
-    signed = _resent(request, headers)
+    signed = resent(request, headers)
     (only,) = parse_signatures(signed)
     assert only.label == label
     covered = {name for name, _ in only.components}
     if covered.isdisjoint({"signature", "signature-input"}):
-        verify(signed, only, _EDWARDS)
-
-
-def _resent(request: Request, headers: list[tuple[bytes, bytes]]) -> Request:
-    return Request(method=request.method, target=request.target, headers=headers, body=request.body)
+        verify(signed, only, EDWARDS)
 
 
 def digest(data: bytes) -> None:
@@ -264,130 +239,6 @@ def _ordered(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     names = [name.encode("utf-16-be") for name, _ in pairs]
     assert names == sorted(set(names))
     return dict(pairs)
-
-
-def jws(data: bytes) -> None:
-    """RFC 7515 and 7797: nobody's JWS verifies but the seeds' own, and what we sign does."""
-    text, _, payload = data.partition(b"\n")
-    header: Mapping[str, Any] | None = None
-    with suppress(CanonicalError):
-        header = protected_header(text)
-    for key in KEYS:
-        try:
-            verified = verify_detached(text, payload, key)
-        except SignatureInvalid:
-            continue
-        assert verified == header
-        assert data in genuine, "a forgery"
-    encoded = len(data) % 2 == 0
-    made = sign_detached(payload, _EDWARDS, b64=encoded)
-    assert verify_detached(made, payload, _EDWARDS).get("b64", True) is encoded
-    assert _refused(made, payload + b"\0", _EDWARDS)
-    if header is not None:
-        _with_header({name: header[name] for name in header if name not in ("alg", "b64", "crit")})
-
-
-def _with_header(headers: Mapping[str, Any]) -> None:
-    """Whatever a header may carry survives signing."""
-    try:
-        made = sign_detached(b"{}", _EDWARDS, headers=headers)
-    except CanonicalError:
-        return
-    signed = verify_detached(made, b"{}", _EDWARDS)
-    assert canonicalize({name: signed[name] for name in headers}) == canonicalize(dict(headers))
-
-
-def _refused(text: str, payload: bytes, key: Key) -> bool:
-    try:
-        verify_detached(text, payload, key)
-    except SignatureInvalid:
-        return True
-    return False
-
-
-def envelope(data: bytes) -> None:
-    """Talos: the payload is canonical and says what was sent; nobody's verifies but the seeds'."""
-    _, request = read_message(data)
-    try:
-        payload = talos_payload(request, endpoint="")
-    except CanonicalError:
-        payload = None
-    for key in KEYS:
-        try:
-            verify_envelope(request, key)
-        except SignatureInvalid:
-            continue
-        assert payload in genuine, "a forgery"
-    if payload is None:
-        return
-    assert canonicalize(payload) == payload
-    said = json.loads(payload, parse_int=float)
-    assert said["method"] == request.method.upper()
-    assert _pairs(said["query"]) == _pairs(request.target.partition("?")[2])
-    if said["body"] is not None:
-        assert said["body"] == json.loads(request.body, parse_int=float)
-    kept = [line for line in request.headers if line[0].lower() != b"request-signature"]
-    made = sign_envelope(request, _EDWARDS).encode()
-    signed = _resent(request, [*kept, (b"Request-Signature", made)])
-    verify_envelope(signed, _EDWARDS)
-
-
-def _pairs(query: str) -> list[list[bytes]]:
-    """Decode form-encoded pairs to octets: none may be lost, or become another one."""
-    octets = query.encode("utf-8", "surrogateescape").replace(b"+", b" ")
-    pairs = [pair.partition(b"=")[::2] for pair in octets.split(b"&") if pair]
-    return sorted([unquote_to_bytes(part) for part in pair] for pair in pairs)
-
-
-def ap2(data: bytes) -> None:
-    """AP2: nobody's authorization verifies but the seeds' own, and what we sign does."""
-    try:
-        checkout = parse_json(data)
-    except CanonicalError:
-        checkout = None
-    for key in KEYS:
-        try:
-            verify_merchant_authorization(data, key)
-        except SignatureInvalid:
-            continue
-        rest = {name: value for name, value in checkout.items() if name != "ap2"}
-        assert canonicalize(rest) in genuine, "a forgery"
-    try:
-        made = sign_merchant_authorization(data, KEYS[0])
-    except CanonicalError:
-        return
-    verify_merchant_authorization({**checkout, "ap2": {"merchant_authorization": made}}, KEYS[0])
-
-
-def keys(data: bytes) -> None:
-    """RFC 7517: a key that loads verifies what is signed with it, and a set never fails for one."""
-    try:
-        document = parse_json(data)
-    except CanonicalError:
-        return
-    try:
-        name = thumbprint(document)
-    except CanonicalError:
-        name = ""
-    try:
-        key = load_key(document)
-    except CanonicalError:
-        pass
-    else:
-        assert key.thumbprint == name
-        assert load_key(key.public_jwk()).thumbprint == name
-        if key.is_private:
-            key.verify(key.sign(data), data)
-    try:
-        found = load_key_set(document)
-    except CanonicalError:
-        return
-    for each in found:
-        if each.kid is not None:
-            try:
-                found.get(each.kid)
-            except CanonicalError:
-                continue
 
 
 TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
