@@ -20,6 +20,12 @@ def test_the_files_are_what_would_be_generated(name: str) -> None:
     assert (VECTORS / name).read_bytes() == render(TOPICS[name])
 
 
+def test_every_file_stands_in_the_table_of_the_readme() -> None:
+    text = (VECTORS / "README.md").read_text()
+
+    assert [name for name in TOPICS if f"| `{name}` |" not in text] == []
+
+
 def test_no_file_is_left_over() -> None:
     assert {path.name for path in VECTORS.glob("*.json")} == {*TOPICS, SCHEMA}
 
