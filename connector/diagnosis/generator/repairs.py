@@ -158,12 +158,9 @@ def _followed(
 
 
 def _explains(operation: Members, message: str) -> bool:
-    """Whether other components follow: from a header that comes or goes, a query, or a body."""
+    """Whether another coverage follows: from a header that comes or goes, and nothing else."""
     parts = operation["path"].split("/")
-    if parts[1] != message:
-        return False
-    comes_or_goes = parts[2] == "headers" and operation["op"] != "replace"
-    return comes_or_goes or parts[2] in ("target", "body", "body_base64")
+    return parts[1:3] == [message, "headers"] and operation["op"] != "replace"
 
 
 def _digests(members: Members) -> bool:

@@ -188,7 +188,7 @@ def _is_one_change(ours: list[str], theirs: list[str]) -> bool:
 
 @refused
 def test_what_is_covered_follows_from_what_is_there(name: str, number: int) -> None:
-    """Only a header that comes or goes, a query or a body changes what is covered along with it."""
+    """Only a header that comes or goes changes what is covered along with it."""
     case = _case(name, number)
     wanted = case["repair"].get("then", {}).get("signature_input")
     if wanted is None:

@@ -117,7 +117,7 @@ TOPIC: Final = Topic(
             RESPONSE._replace(signatures=()),
             "signature_missing",
             code="signature_missing",
-        ),
+        )._replace(differs_from="response-created"),
         _bad(
             "input-alone",
             "Signature was removed.",
