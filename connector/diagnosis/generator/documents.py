@@ -49,6 +49,7 @@ DOCUMENTS: Final[dict[str, dict[str, Any]]] = {
     url("key-ops-verify"): _profile(public_jwk("platform-2026", key_ops=["verify"])),
     url("key-ops-sign"): _profile(public_jwk("platform-2026", key_ops=["sign"])),
     url("no-kid"): _profile(public_jwk("platform-2026", kid=None)),
+    url("lookalike-kid"): _profile(public_jwk("platform-2026", kid="a),sig2=(b;created=1")),
     # Entries that cannot be used
     url("symmetric"): _profile({"kid": "platform-2026", "kty": "oct", "k": "AAECAwQFBgcICQoL"}),
     url("rsa"): _profile({"kid": "platform-2026", "kty": "RSA", "n": "xjlCRBqkOC2t", "e": "AQAB"}),
