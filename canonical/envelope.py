@@ -28,6 +28,8 @@ from canonical.message import to_text
 from canonical.serialization import serialize
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from canonical.keys import Key
     from canonical.message import Request
 
@@ -104,11 +106,25 @@ def verify_envelope(request: Request, key: Key, *, endpoint: str = "") -> Meta:
         payload = envelope(request, endpoint=endpoint)
     except CanonicalError as error:
         raise SignatureInvalid(str(error)) from error
+    verify_payload(jws, payload, key)
+    return read_meta(request)
+
+
+def verify_payload(jws: str | bytes, payload: bytes, key: Key) -> None:
+    """Verify a ``Request-Signature`` over what :func:`envelope` returned.
+
+    For those who need the payload, too, which takes long to make. Raises SignatureInvalid,
+    whatever is wrong.
+    """
     protected = verify_detached(jws, payload, key)
     # RFC 7797 section 3: the payload is in the signing input as base64url, or it is another one.
-    if protected.get("typ") != _TYPE or protected.get("b64", True) is not True:
+    if not is_envelope(protected) or protected.get("b64", True) is not True:
         raise SignatureInvalid("the JWS is not one of a Talos envelope")
-    return read_meta(request)
+
+
+def is_envelope(protected: Mapping[str, Any]) -> bool:
+    """Whether a JWS says in its protected header that it is one of a Talos envelope."""
+    return protected.get("typ") == _TYPE
 
 
 def _sole(request: Request, name: bytes) -> bytes:

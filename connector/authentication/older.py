@@ -1,17 +1,19 @@
 """The older schemes: a detached JWS over the body, and the Talos envelope (ucp-rules section 4).
 
 They are taken only where a registration allows them. A detached JWS binds neither method, target
-nor Idempotency-Key, so what it vouches for is little: without a body it is refused, and it does
-not complete a checkout, unless the registration says otherwise. The scheme follows from the
-headers alone: with ``Talos-Signature-Meta`` it is an envelope, without a JWS over the body.
+nor Idempotency-Key, so what it vouches for is little: it neither reads nor completes a checkout
+unless the registration says otherwise, and without a body it never writes: one that was seen on a
+GET would do for every write that needs none. The scheme follows from the headers alone: with
+``Talos-Signature-Meta`` it is an envelope, without a JWS over the body. Where a registration allows
+both, nobody can send a captured envelope as a body: its JWS says what it is.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from canonical import CanonicalError, SignatureInvalid, verify_detached, verify_envelope
-from canonical.envelope import envelope, read_meta
+from canonical import CanonicalError, verify_detached
+from canonical.envelope import envelope, is_envelope, read_meta, verify_payload
 from canonical.jws import MAX_JWS, protected_header, signing_input
 from connector.authentication.body import check_body
 from connector.authentication.policy import SKEW
@@ -29,6 +31,9 @@ _META: Final = b"talos-signature-meta"
 _MAX_KID: Final = 256
 _TALOS_AGE: Final = 300
 """Most seconds since ``iat`` (ucp-rules section 4)."""
+_TALOS_BODY: Final = 64 * 1024
+"""Most octets of a body in an envelope: its canonical form is made before anybody is known, and
+costs up to a third of a millisecond per KiB."""
 _COMPLETE: Final = frozenset({"complete_checkout"})
 # RFC 7518 section 3.4; EdDSA came with RFC 9421 signatures only (ucp-rules section 2).
 _ALGORITHMS: Final = frozenset({"ES256", "ES384"})
@@ -48,8 +53,11 @@ def carries_older(request: Request) -> bool:
     return _SIGNATURE in index and b"signature" not in index
 
 
-def read_older(request: Request, policy: Policy, now: float) -> OlderSignature:
-    """Judge what needs no key and no body, in the order of ucp-rules section 3; raises Refusal."""
+def read_older(request: Request, policy: Policy, now: float, *, pinned: bool) -> OlderSignature:
+    """Judge what needs no key and no digest, in the order of ucp-rules section 3; raises Refusal.
+
+    ``pinned`` says that the platform's keys are pinned, which an envelope needs.
+    """
     scheme = TALOS if _META in request.headers.index else DETACHED_JWS
     if scheme not in policy.schemes:
         # First, unlike in section 3: nobody but the registered platform has us read a JWS.
@@ -58,17 +66,16 @@ def read_older(request: Request, policy: Policy, now: float) -> OlderSignature:
     if len(lines) != 1 or len(lines[0]) > MAX_JWS:
         raise _invalid("malformed", "Request-Signature is not one line of a usable length")
     try:
-        kid = protected_header(lines[0]).get("kid")
+        protected = protected_header(lines[0])
     except CanonicalError as error:
         raise _invalid("malformed", f"Request-Signature: {error}") from error
+    kid = protected.get("kid")
     if not isinstance(kid, str) or not 0 < len(kid) <= _MAX_KID:
         raise _invalid("keyid_missing", "the JWS names no usable kid")
     if scheme == TALOS:
-        _check_time(request, policy, now)
-    elif policy.created_required:
-        raise _invalid("created_missing", "this tier asks for created, which a JWS has not")
-    elif not request.body and not policy.unbound_get:
-        raise _invalid("unbound_request", "a JWS over the body covers nothing of this request")
+        _check_envelope(request, policy, now, pinned=pinned)
+    else:
+        _check_detached(request, policy, mixed=TALOS in policy.schemes and is_envelope(protected))
     return OlderSignature(scheme, kid, lines[0])
 
 
@@ -96,15 +103,31 @@ def verify_older(request: Request, signature: OlderSignature, key: Key, endpoint
         )
     try:
         if signature.scheme == TALOS:
-            verify_envelope(request, key, endpoint=endpoint)
-            return signing_input(signature.jws, envelope(request, endpoint=endpoint))
-        verify_detached(signature.jws, request.body, key)
-        return signing_input(signature.jws, request.body)
-    except SignatureInvalid as error:
+            payload = envelope(request, endpoint=endpoint)
+            verify_payload(signature.jws, payload, key)
+        else:
+            payload = request.body
+            verify_detached(signature.jws, payload, key)
+        return signing_input(signature.jws, payload)
+    except CanonicalError as error:
         raise _invalid("signature_mismatch", str(error)) from error
 
 
-def _check_time(request: Request, policy: Policy, now: float) -> None:
+def _check_detached(request: Request, policy: Policy, *, mixed: bool) -> None:
+    if mixed:
+        raise _invalid("scheme_not_allowed", "the JWS is one of an envelope, not over the body")
+    if policy.created_required:
+        raise _invalid("created_missing", "this tier asks for created, which a JWS has not")
+    if not request.body and not (policy.unbound_get and request.method == "GET"):
+        raise _invalid(
+            "unbound_request",
+            "a JWS over the body covers nothing here; of a GET allow_unbound_get would take it",
+        )
+
+
+def _check_envelope(request: Request, policy: Policy, now: float, *, pinned: bool) -> None:
+    if not pinned:
+        raise _invalid("scheme_not_allowed", "talos is only for platforms with pinned keys")
     try:
         iat = read_meta(request).iat
     except CanonicalError as error:
@@ -114,6 +137,12 @@ def _check_time(request: Request, policy: Policy, now: float) -> None:
         raise _invalid("created_in_future", f"iat is {iat - now:.0f} s in the future")
     if iat + most + SKEW < now:
         raise _invalid("too_old", f"iat is {now - iat:.0f} s ago, at most {most:.0f}")
+    if len(request.body) > _TALOS_BODY:
+        raise Refusal(
+            "payload_too_large",
+            "envelope_too_large",
+            f"{len(request.body)} octets; an envelope takes {_TALOS_BODY}",
+        )
 
 
 def _invalid(reason: str, explanation: str) -> Refusal:

@@ -30,6 +30,6 @@ class Policy(NamedTuple):
     denied: frozenset[str] = frozenset()
     """Operations that are not permitted all the same."""
     unbound_get: bool = False
-    """Take a detached JWS on requests without a body, of which it covers nothing."""
+    """Take a detached JWS on GET requests, of which it covers nothing."""
     unbound_complete: bool = False
     """Take a detached JWS on complete_checkout, whose target it does not cover."""

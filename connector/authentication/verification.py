@@ -181,7 +181,8 @@ class Authenticator:
         agent = self._agent(received.request)
         registered = None if isinstance(agent, Refusal) else self._registered.get(agent.url)
         policy = self._discovered if registered is None else registered.policy
-        older = read_older(received.request, policy, received.at)
+        pinned = registered is not None and registered.keys is not None
+        older = read_older(received.request, policy, received.at, pinned=pinned)
         return Examined([], [], agent, registered, permitted(policy, older), older)
 
     def _agent(self, request: Request) -> ProfileUrl | Refusal:

@@ -92,6 +92,7 @@ _STEP_OF: Final = {
     "base_unbuildable": "signature",
     "signature_mismatch": "signature",
     "digest_mismatch": "body",
+    "envelope_too_large": "body",
     "invalid_profile_url": "profile",
     "profile_unreachable": "profile",
     "profile_malformed": "profile",

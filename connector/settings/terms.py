@@ -139,7 +139,8 @@ class RegisteredPlatform(Section):
     rates: CallerRates | None = None
     """How often it may come."""
     allow_unbound_get: Flag = False
-    """Takes a detached JWS on requests without a body, of which it covers nothing."""
+    """Takes a detached JWS on GET requests, of which it covers nothing. A write without a body is
+    refused all the same."""
     allow_unbound_complete: Flag = False
     """Takes a detached JWS on complete_checkout, whose target it does not cover."""
 

@@ -17,7 +17,8 @@ from canonical import (
     sign_envelope,
     verify_envelope,
 )
-from canonical.envelope import Meta, envelope, read_meta
+from canonical.envelope import Meta, envelope, is_envelope, read_meta, verify_payload
+from canonical.jws import protected_header
 from tests.canonical.samples import P256, P384, public
 
 JTI = "550E8400-e29b-41d4-a716-446655440000"
@@ -125,6 +126,18 @@ def test_what_makes_no_envelope_is_refused(made: Request, reason: str) -> None:
     )
     with pytest.raises(SignatureInvalid, match=reason):
         verify_envelope(signed, load_key(P256), endpoint="/ucp/v1")
+
+
+def test_the_payload_can_be_made_once_and_verified() -> None:
+    made = request()
+    payload = envelope(made, endpoint="/ucp/v1")
+    jws = sign_envelope(made, load_key(P256), endpoint="/ucp/v1")
+
+    verify_payload(jws, payload, load_key(public(P256)))
+    with pytest.raises(SignatureInvalid):
+        verify_payload(jws, payload + b" ", load_key(public(P256)))
+    assert is_envelope(protected_header(jws))
+    assert not is_envelope(protected_header(sign_detached(payload, load_key(P256))))
 
 
 def test_without_a_request_signature_nothing_verifies() -> None:

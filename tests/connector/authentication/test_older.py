@@ -236,6 +236,48 @@ def test_without_a_body_a_jws_covers_nothing() -> None:
     assert decide(request, allowing(unbound_get=True)).scheme == "detached-jws"
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_a_jws_seen_on_a_get_writes_nothing_that_needs_no_body(method: str) -> None:
+    assert refusal(detached(method, b""), allowing(unbound_get=True)) == (
+        "signature_invalid",
+        "unbound_request",
+    )
+
+
+def test_a_captured_envelope_is_not_taken_for_a_body() -> None:
+    captured = talos()
+    payload = decide(captured).signature_base.split(b".")[1]
+    body = urlsafe_b64decode(payload + b"=" * (-len(payload) % 4))
+    lines = [line for line in captured.headers if line[0] != b"Talos-Signature-Meta"]
+    sent = Request(method="POST", target="/checkout-sessions", headers=lines, body=body)
+
+    assert refusal(sent) == ("signature_invalid", "scheme_not_allowed")
+    # Where no envelope is ever taken there is none to mistake it for.
+    assert decide(sent, allowing("detached-jws")).scheme == "detached-jws"
+
+
+def test_an_envelope_needs_pinned_keys() -> None:
+    profiles = Profiles(public_keys(KEY))
+    assert refusal(talos(), allowing("talos", pinned=False), profiles=profiles) == (
+        "signature_invalid",
+        "scheme_not_allowed",
+    )
+    assert profiles.asked == []
+
+
+def test_an_envelope_takes_no_body_that_is_long_to_canonicalise() -> None:
+    values = "1," * 32 * 1024
+    envelope = {"body": {"a": [1] * (32 * 1024 - 4)}}
+    body = b'{"a":[' + values[: 2 * (32 * 1024 - 4) - 1].encode() + b"]}"
+    most = body.ljust(64 * 1024)
+
+    assert decide(talos(body=most, envelope=envelope)).scheme == "talos"
+    assert refusal(talos(body=most + b" ", envelope=envelope)) == (
+        "payload_too_large",
+        "envelope_too_large",
+    )
+
+
 def test_a_jws_completes_no_checkout_unless_that_is_allowed() -> None:
     assert refusal(detached(), operation="complete_checkout") == (
         "operation_not_permitted",
