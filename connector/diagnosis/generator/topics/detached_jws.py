@@ -51,6 +51,8 @@ def _allowed(key: str = _PLATFORM, **terms: Any) -> dict[str, Any]:
 _POST: Final = Recipe("POST", "/checkout-sessions", (HOST, AGENT, KEY, TYPE), BODY, (), _jws())
 _GET: Final = Recipe("GET", "/checkout-sessions/chk_123", (HOST, AGENT), b"", (), _jws())
 _COMPLETE: Final = _POST._replace(target="/checkout-sessions/chk_123/complete")
+_CANCEL: Final = _POST._replace(target="/checkout-sessions/chk_123/cancel", body=b"{}")
+_BOTH: Final = registered(_PLATFORM, schemes=["rfc9421", "detached-jws", "talos"])
 _PLAIN: Final = _POST._replace(detached=_jws(_header(b64=None, crit=None), encoded=True))
 
 
@@ -211,6 +213,18 @@ TOPIC: Final = Topic(
             _jws(_header(alg="ES384")),
             "signature_mismatch",
         ),
+        _case(
+            "eddsa",
+            "An Ed25519 key of the profile signed with EdDSA, which the January versions lack.",
+            "RFC 8725 section 3.1",
+            _POST._replace(
+                detached=_jws(_header(alg="EdDSA", kid="platform-ed25519"), key="platform-ed25519")
+            ),
+            settings=_allowed(""),
+            code="algorithm_unsupported",
+            reason="algorithm_unsupported",
+            differs_from="jws-keys-of-the-profile",
+        ),
         _signed(
             "kid-missing",
             "The header names no key.",
@@ -266,6 +280,41 @@ TOPIC: Final = Topic(
             code="signature_invalid",
             reason="unbound_request",
             differs_from="jws-read",
+        ),
+        _case(
+            "cancel",
+            "A checkout is cancelled, whose id a JWS over the body does not bind.",
+            _BOUND,
+            _CANCEL,
+            settings=_allowed(allow_unbound_get=True),
+        ),
+        _case(
+            "cancel-without-body",
+            "A write without a body: a JWS that was seen on a read would do for it.",
+            _BOUND,
+            _CANCEL._replace(body=b""),
+            settings=_allowed(allow_unbound_get=True),
+            code="signature_invalid",
+            reason="unbound_request",
+            differs_from="jws-cancel",
+        ),
+        _case(
+            "where-envelopes-are-taken",
+            "The registration allows Talos envelopes, too.",
+            _CHOICE,
+            _POST,
+            settings=_BOTH,
+        ),
+        _case(
+            "typ-of-an-envelope",
+            "The header says that it is a Talos envelope's, where the registration takes these:"
+            " a captured one, its payload sent as the body.",
+            _CHOICE,
+            _POST._replace(detached=_jws(_header(typ="JOSE"))),
+            settings=_BOTH,
+            code="signature_invalid",
+            reason="scheme_not_allowed",
+            differs_from="jws-where-envelopes-are-taken",
         ),
         _case(
             "complete",
