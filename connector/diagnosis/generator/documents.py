@@ -40,6 +40,12 @@ DOCUMENTS: Final[dict[str, dict[str, Any]]] = {
         public_jwk("platform-ed25519", kid=thumbprint("platform-ed25519")),
         public_jwk("platform-ed25519"),
     ),
+    url("web-bot-auth-es256"): _profile(
+        public_jwk("platform-2026", kid=thumbprint("platform-2026"))
+    ),
+    url("web-bot-auth-es256-kids"): _profile(
+        public_jwk("platform-2026", kid=thumbprint("platform-2026")), _ES256
+    ),
     url("same-key-twice"): _profile(_ES256, _ES256),
     url("duplicate-kid"): _profile(_ES256, _NEXT),
     url("beside-unknown"): _profile(
@@ -50,6 +56,7 @@ DOCUMENTS: Final[dict[str, dict[str, Any]]] = {
     url("key-ops-sign"): _profile(public_jwk("platform-2026", key_ops=["sign"])),
     url("no-kid"): _profile(public_jwk("platform-2026", kid=None)),
     url("lookalike-kid"): _profile(public_jwk("platform-2026", kid="a),sig2=(b;created=1")),
+    f"{url('query')}?v=%7e1&w=1": _profile(_ES256),
     # Entries that cannot be used
     url("symmetric"): _profile({"kid": "platform-2026", "kty": "oct", "k": "AAECAwQFBgcICQoL"}),
     url("rsa"): _profile({"kid": "platform-2026", "kty": "RSA", "n": "xjlCRBqkOC2t", "e": "AQAB"}),

@@ -12,10 +12,12 @@ from connector.diagnosis.generator.keys import SIGNERS, private_jwk
 from connector.diagnosis.generator.recipes import NOW, detached_keyid, send
 from connector.diagnosis.generator.repairs import Members, cost, difference, repair
 from connector.diagnosis.generator.topics import (
+    agents,
     ap2,
     ap2_canonical,
     bases,
     bound_responses,
+    candidates,
     coverage,
     detached_jws,
     digests,
@@ -32,6 +34,7 @@ from connector.diagnosis.generator.topics import (
     talos,
     targets,
     times,
+    web_bot_auth,
     webhooks,
     wire,
 )
@@ -44,10 +47,12 @@ if TYPE_CHECKING:
     from connector.diagnosis.generator.recipes import Case, Sent, Topic
 
 TOPICS: Final[dict[str, Topic]] = {
+    "agents.json": agents.TOPIC,
     "ap2.json": ap2.TOPIC,
     "ap2_canonical.json": ap2_canonical.TOPIC,
     "bases.json": bases.TOPIC,
     "bound_responses.json": bound_responses.TOPIC,
+    "candidates.json": candidates.TOPIC,
     "coverage.json": coverage.TOPIC,
     "detached_jws.json": detached_jws.TOPIC,
     "digests.json": digests.TOPIC,
@@ -64,6 +69,7 @@ TOPICS: Final[dict[str, Topic]] = {
     "talos.json": talos.TOPIC,
     "targets.json": targets.TOPIC,
     "times.json": times.TOPIC,
+    "web_bot_auth.json": web_bot_auth.TOPIC,
     "webhooks.json": webhooks.TOPIC,
     "wire.json": wire.TOPIC,
 }

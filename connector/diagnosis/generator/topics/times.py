@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from typing import Final
 
-from connector.diagnosis.generator.recipes import GET, NOW, POST, Case, Recipe, Topic, registered
+from connector.diagnosis.generator.recipes import (
+    GET,
+    NOW,
+    POST,
+    Case,
+    Recipe,
+    Topic,
+    registered,
+    rewrite,
+)
 
 _EXPIRES: Final = "RFC 9421 section 3.2.1, expires"
 _CREATED: Final = "RFC 9421 section 3.2.1, created"
 _REQUIRED: Final = "RFC 9421 section 3.2.1, what an application may require"
+_KINDS: Final = "RFC 9421 section 2.3, kinds of created and expires"
+_EDGES: Final = "RFC 9421 section 3.2.1, created and expires together"
+_NONCE: Final = "RFC 9421 section 7.2.2"
 _REPLAY: Final = "signatures.md#replay-protection"
 _SKEW: Final = 30
 _HORIZON: Final = 47 * 3600
@@ -24,6 +36,14 @@ def _at(recipe: Recipe, created: int | str | None, expires: int | None = None) -
 def _refused(id_: str, description: str, recipe: Recipe, reason: str) -> Case:
     rule = _EXPIRES if reason.startswith("expire") else _CREATED
     return Case(id_, description, rule, recipe, "signature_invalid", reason)
+
+
+def _typed(id_: str, description: str, times: str, reason: str = "time_malformed") -> Case:
+    recipe = GET.signed(parameters=f'{times};keyid="platform-2026"')
+    return Case(f"time-{id_}", description, _KINDS, recipe, "signature_invalid", reason)
+
+
+_FRESH: Final = registered(freshness={"required": True, "max_age": "5m"})
 
 
 TOPIC: Final = Topic(
@@ -112,6 +132,112 @@ TOPIC: Final = Topic(
             "signature_invalid",
             "too_old",
             settings=registered(freshness={"required": True, "max_age": "5m"}),
+        ),
+        Case(
+            "time-read",
+            "A read created now that expires in an hour.",
+            _EDGES,
+            _at(GET, NOW, NOW + 3600),
+        ),
+        Case("time-expires-only", "expires alone.", _EDGES, _at(GET, None, NOW + 3600)),
+        Case(
+            "time-expires-only-past",
+            "expires alone, and past.",
+            _EDGES,
+            _at(GET, None, NOW - _SKEW - 1),
+            "signature_invalid",
+            "expired",
+        ),
+        Case(
+            "time-one-second",
+            "Valid for one second, the next one.",
+            _EDGES,
+            _at(GET, NOW, NOW + 1),
+        ),
+        Case(
+            "time-expires-before-created",
+            "expires is a second before created.",
+            _EDGES,
+            _at(GET, NOW, NOW - 1),
+            "signature_invalid",
+            "expires_before_created",
+        ),
+        Case(
+            "time-both-ahead",
+            "created and expires both ahead, within what two clocks may differ.",
+            _EDGES,
+            _at(GET, NOW + _SKEW, NOW + _SKEW + 2),
+        ),
+        Case(
+            "time-both-far-ahead",
+            "created and expires both ahead, further than two clocks may differ.",
+            _EDGES,
+            _at(GET, NOW + _SKEW + 1, NOW + _SKEW + 2),
+            "signature_invalid",
+            "created_in_future",
+        ),
+        Case("time-zero", "created in 1970: a read.", _EDGES, _at(GET, 0)),
+        Case("time-read-typed", "Both are integers.", _KINDS, _at(GET, NOW, NOW + 60)),
+        _typed("boolean", "created without a value: a boolean.", ";created"),
+        _typed("token", "created is a token.", ";created=now"),
+        _typed("bytes", "created is a byte sequence.", ";created=:AAAA:"),
+        _typed(
+            "milliseconds", "created in milliseconds.", f";created={NOW}000", "created_in_future"
+        ),
+        _typed("expires-string", "expires is a string.", f';created={NOW};expires="{NOW + 60}"'),
+        _typed("expires-decimal", "expires is a decimal.", f";created={NOW};expires={NOW + 60}.5"),
+        _typed("expires-date", "expires is a date.", f";created={NOW};expires=@{NOW + 60}"),
+        _typed("expires-negative", "expires is negative.", ";expires=-1", "expired"),
+        Case(
+            "time-unexpired-stale",
+            "A write so old that its Idempotency-Key could be forgotten, and not yet expired.",
+            _REPLAY,
+            _at(POST, NOW - _HORIZON - _SKEW - 1, NOW + 3600),
+            "signature_invalid",
+            "stale",
+        ),
+        Case(
+            "time-write-unexpired",
+            "A write as old as it may be, and not yet expired.",
+            _REPLAY,
+            _at(POST, NOW - _HORIZON - _SKEW, NOW + 3600),
+        ),
+        Case(
+            "time-old-search",
+            "A POST that only reads may have been signed long ago.",
+            _REPLAY,
+            _at(POST._replace(target="/catalog/search"), NOW - 10**7),
+        ),
+        Case(
+            "time-expires-is-not-created",
+            "The registration asks for created; expires does not stand for it.",
+            _REQUIRED,
+            _at(POST, None, NOW + 60),
+            "signature_invalid",
+            "created_missing",
+            settings=_FRESH,
+        ),
+        Case(
+            "time-required-both",
+            "The registration asks for created, and there is expires, too.",
+            _REQUIRED,
+            _at(POST, NOW, NOW + 60),
+            settings=_FRESH,
+        ),
+        Case(
+            "time-nonce",
+            "A nonce that nobody asks for.",
+            _NONCE,
+            GET.signed(parameters=f';created={NOW};nonce="b3k2pp5k7z-50gnw";keyid="platform-2026"'),
+        ),
+        Case(
+            "time-nonce-altered",
+            "The nonce was changed after signing.",
+            _NONCE,
+            GET.signed(parameters=f';created={NOW};nonce="b3k2pp5k7z-50gnw";keyid="platform-2026"'),
+            "signature_invalid",
+            "signature_mismatch",
+            (rewrite("Signature-Input", "50gnw", "50gnx"),),
         ),
     ),
 )
