@@ -23,8 +23,14 @@ from canonical import (
 from canonical.ap2 import merchant_authorization
 from tests.canonical.samples import ED25519, P256, P384, public
 
-CHECKOUT: dict[str, Any] = {"total": 10.50, "id": "chk_1", "lines": [{"b": 1, "a": "é"}]}
-CANONICAL = '{"id":"chk_1","lines":[{"a":"é","b":1}],"total":10.5}'.encode()
+CHECKOUT: dict[str, Any] = {
+    "total": 10.50,
+    "id": "chk_1",
+    "lines": [{"b": 1, "a": "é"}],
+    "ap": True,
+    "ap20": False,
+}
+CANONICAL = '{"ap":true,"ap20":false,"id":"chk_1","lines":[{"a":"é","b":1}],"total":10.5}'.encode()
 
 
 def decoded(text: str) -> bytes:

@@ -113,6 +113,10 @@ def test_a_jws_over_the_octets_is_none_of_an_envelope() -> None:
         (request("POST", "/ucp/v1/a", b'{"a":1,"a":1}'), "twice"),
         (request("POST", "/ucp/v1/a", BODY, ("UCP-Agent", "b")), "not one ucp-agent"),
         (request("POST", "/ucp/v1/a", BODY, ("Content-Type", "b")), "not one content-type"),
+        (
+            Request(method="GET", target="/ucp/v1/a", headers=[META, ("UCP-Agent", "a=1, a=1")]),
+            "occurs twice",
+        ),
         (Request(method="GET", target="/ucp/v1/a", headers=[META]), "not one ucp-agent"),
         (Request(method="GET", target="/ucp/v1/a", headers=[AGENT]), "not one talos-signature"),
     ],
@@ -152,6 +156,7 @@ def test_without_a_request_signature_nothing_verifies() -> None:
         "iat=1",
         f'jti="{JTI}"',
         f'iat=1, jti="{JTI}", x',
+        f'iat=1, iat=1, jti="{JTI}"',
         f'iat=1.0, jti="{JTI}"',
         f'iat, jti="{JTI}"',
         f'iat=1, jti="{JTI}x"',

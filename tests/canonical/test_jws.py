@@ -22,7 +22,7 @@ from canonical import (
     verify_detached,
 )
 from canonical.base64 import decode_url, encode_url
-from canonical.jws import MAX_JWS, protected_header
+from canonical.jws import MAX_JWS, protected_header, signing_input
 
 VECTOR = (
     Path(__file__).resolve().parents[3] / "shared" / "vectors" / "jwk" / "jws_es256_rfc7515_a3.json"
@@ -299,3 +299,27 @@ def test_any_payload_round_trips(payload: bytes, b64: bool) -> None:  # noqa: FB
 def test_only_signature_invalid_escapes_on_any_text(jws: str | bytes) -> None:
     with pytest.raises(SignatureInvalid):
         verify_detached(jws, PAYLOAD, KEY)
+
+
+@pytest.mark.parametrize("b64", [True, False])
+def test_what_was_signed_is_told_of_either_form(*, b64: bool) -> None:
+    jws = sign_detached(b"payload", KEY, b64=b64)
+    header = jws.partition(".")[0].encode()
+    assert signing_input(jws, b"payload") == header + (b".cGF5bG9hZA" if b64 else b".payload")
+
+
+def test_a_jws_has_at_most_8192_characters() -> None:
+    def of(length: int) -> str:
+        """Make one whose header has so many octets more; three of them are four characters."""
+        return sign_detached(b"", KEY, headers={"x": "a" * length})
+
+    rest = 8192 - len(of(0))
+    fitting = of(rest * 3 // 4)
+    assert 8188 <= len(fitting) <= 8192
+    assert protected_header(fitting)["alg"] == "ES256"
+    with pytest.raises(CanonicalError, match="at most 8192"):
+        of(rest * 3 // 4 + 4)
+    with pytest.raises(CanonicalError, match="more than 8192"):
+        protected_header("a" * 8193)
+    with pytest.raises(CanonicalError, match="not of the form"):
+        protected_header("a" * 8192)
