@@ -208,3 +208,31 @@ def test_what_is_read_is_written_in_one_canonical_way(text: str | bytes) -> None
         written = serialize(value)
         assert typed(value) == typed(parse(written))
         assert written == serialize(parse(written))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(10**15, 10**15 + 1, -(10**15), -(10**15) - 1),
+        *(Decimal(10**12), Decimal(10**12) + 1, -Decimal(10**12), Decimal("1e30")),
+        *(("a",), ("a", {}, {})),
+    ],
+)
+def test_what_has_no_serialisation_beyond_an_edge_is_refused(value: Any) -> None:
+    with pytest.raises(CanonicalError):
+        serialize(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (10**15 - 1, "999999999999999"),
+        (1 - 10**15, "-999999999999999"),
+        (Decimal("999999999999.9994"), "999999999999.999"),
+        (Decimal("999999999999.0005"), "999999999999.0"),
+        (Decimal("999999999999.0015"), "999999999999.002"),
+        (DisplayString("\x1f \x7f"), '%"%1f %7f"'),
+    ],
+)
+def test_what_lies_within_an_edge_is_written(value: Any, text: str) -> None:
+    assert serialize(value) == text

@@ -249,3 +249,28 @@ def test_a_signature_of_another_length_is_told_to_be_one(change: Callable[[bytes
         key = load_key(jwk)
         with pytest.raises(SignatureInvalid, match=f"has {size} octets"):
             key.verify(change(key.sign(b"data")), b"data")
+
+
+def test_an_edwards_key_is_shown_with_the_name_that_readers_of_jwks_know() -> None:
+    assert load_key(ED25519).public_jwk()["alg"] == "EdDSA"
+    assert load_key(P256).public_jwk()["alg"] == "ES256"
+    assert load_key(P384).public_jwk()["alg"] == "ES384"
+
+
+@pytest.mark.parametrize("crv", ["Curve25519", "Ed448", "X25519", ""])
+def test_no_other_curve_of_its_kind_is_taken_for_ed25519(crv: str) -> None:
+    with pytest.raises(CanonicalError):
+        load_key({**public(ED25519), "crv": crv})
+
+
+def test_both_halves_of_an_edwards_key_belong_together_whichever_sorts_first() -> None:
+    one, other = (Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32) for number in (1, 2))
+    for secret, point in ((one, other), (other, one)):
+        jwk = {
+            "kty": "OKP",
+            "crv": "Ed25519",
+            "d": encode_url(secret.private_bytes_raw()),
+            "x": encode_url(point.public_key().public_bytes_raw()),
+        }
+        with pytest.raises(CanonicalError, match="does not belong"):
+            load_key(jwk)

@@ -75,3 +75,9 @@ def test_every_line_is_in_the_index_once(pairs: list[tuple[bytes, bytes]]) -> No
     assert pairs == list(headers)
     assert len(pairs) == sum(map(len, headers.index.values()))
     assert {name.lower() for name, _ in pairs} == headers.index.keys()
+
+
+@pytest.mark.parametrize("name", ["a", "indexes", "z"])
+def test_headers_have_no_attribute_that_nobody_gave_them(name: str) -> None:
+    with pytest.raises(AttributeError):
+        getattr(Headers([("a", "b")]), name)

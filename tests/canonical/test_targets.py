@@ -192,3 +192,15 @@ def test_hosts_that_sort_either_way_around_the_targets_differ_from_it() -> None:
     for host in ("a.example", "z.example"):
         with pytest.raises(CanonicalError, match="different authorities"):
             authority_of(get("https://m.example/", host))
+
+
+@pytest.mark.parametrize("method", ["ACL", "GET"])
+def test_an_authority_alone_is_a_target_of_connect_only(method: str) -> None:
+    with pytest.raises(CanonicalError, match="no known form"):
+        authority_of(get("shop.example.com:443", "shop.example.com", method=method))
+
+
+@pytest.mark.parametrize("method", ["ACL", "GET"])
+def test_target_and_host_agree_for_every_method_but_connect(method: str) -> None:
+    with pytest.raises(CanonicalError, match="different authorities"):
+        authority_of(get("https://m.example/", "z.example", method=method))
