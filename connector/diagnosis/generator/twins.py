@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from connector.diagnosis.generator import business
-from connector.diagnosis.generator.documents import url
+from connector.diagnosis.generator.documents import DOCUMENTS, url
 from connector.diagnosis.generator.keys import public_jwk
 
 _VERSION: Final = "2026-08-25"
@@ -19,6 +19,9 @@ def _profile(*names: str, keys: str = "keys") -> dict[str, Any]:
 _PLATFORM: Final = _profile("platform-2026")
 _TWINS: Final[dict[str, dict[str, Any]]] = {
     url("low-order"): _profile("platform-ed25519"),
+    url("x25519"): _profile("platform-ed25519"),
+    url("alg-of-curve"): _profile("platform-ed25519"),
+    url("too-deep"): DOCUMENTS[url("deep")],
 }
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from connector.diagnosis.generator.documents import url
+from connector.diagnosis.generator.documents import PLATFORM, url
 from connector.diagnosis.generator.recipes import AGENT, NOW, POST, Case, Recipe, Topic, rewrite
 
 _FORMAT: Final = "signatures.md#key-format-jwk"
 _ALGORITHMS: Final = "signatures.md#signature-algorithms"
 _UNUSABLE: Final = "signatures.md#signature-algorithms, unusable keys"
+_COORDINATES: Final = "RFC 7518 section 6.2.1"
+_MEMBERS: Final = "RFC 7517 section 4, members of a key"
+_KEYID: Final = "RFC 9421 section 2.3, keyid"
+_SET: Final = "RFC 7517 section 5"
 _DISCOVERY: Final = "overview/index.md#key-discovery"
 _VERIFYING: Final = "signatures.md#rest-request-verification, key"
 _ENCODING: Final = "signatures.md#rest-request-signing, encoding"
@@ -40,6 +44,16 @@ def _unusable(host: str, description: str) -> Case:
 
 def _not_found(host: str, description: str, rule: str) -> Case:
     return Case(f"key-{host}", description, rule, _from(host), "key_not_found", "key_not_found")
+
+
+def _named(id_: str, description: str, value: str) -> Case:
+    recipe = POST.signed(parameters=f";created={NOW};keyid={value}")
+    return Case(f"keyid-{id_}", description, _KEYID, recipe, "key_not_found", "key_not_found")
+
+
+def _nameless(id_: str, description: str, value: str) -> Case:
+    case = _named(id_, description, value)
+    return case._replace(code="signature_invalid", reason="keyid_missing")
 
 
 TOPIC: Final = Topic(
@@ -166,5 +180,62 @@ TOPIC: Final = Topic(
             "signature_invalid",
             "signature_encoding",
         ),
+        _good("alg-absent", "A key without alg.", _MEMBERS),
+        _good("use-absent", "A key without use.", _MEMBERS),
+        _good("more-members", "A key with members that nobody knows.", _MEMBERS),
+        Case(
+            "key-alg-ed25519",
+            "alg is the newer name of RFC 9864.",
+            _MEMBERS,
+            _with("platform-ed25519", recipe=_from("alg-ed25519")),
+            identity=url("alg-ed25519"),
+        ),
+        _good("beside-rubbish", "Entries that are no keys do not void the others.", _SET),
+        _good("beside-encryption", "A key for encryption with the same kid does not count.", _SET),
+        _not_found("use-upper-case", "use is SIG: members are compared exactly.", _MEMBERS),
+        _not_found("key-ops-empty", "key_ops is empty.", "RFC 7517 section 4.3"),
+        _not_found("key-ops-text", "key_ops is no list.", "RFC 7517 section 4.3"),
+        _not_found("kid-number", "The kid is a number.", "RFC 7517 section 4.5"),
+        _not_found("keys-nested", "The keys stand below ucp.", _DISCOVERY),
+        _not_found("no-keys", "The profile has no keys.", _DISCOVERY),
+        _unusable("p-521", "P-521 is not supported."),
+        _unusable("kty-lower-case", "kty is ec: members are compared exactly."),
+        _unusable("alg-none", "alg is none."),
+        _unusable("alg-hs256", "alg is a symmetric one: the point would be the secret.")._replace(
+            rule=_MEMBERS
+        ),
+        _unusable("alg-lower-case", "alg is es256.")._replace(rule=_MEMBERS),
+        *(
+            _unusable(host, description)._replace(rule=_COORDINATES)
+            for host, description in (
+                ("y-absent", "There is no y."),
+                ("coordinate-padded", "A coordinate with padding."),
+                ("coordinate-spare-bits", "A bit is set behind a coordinate's last octet."),
+                ("coordinate-zero", "A coordinate with a zero octet before it."),
+                ("coordinate-number", "A coordinate is a number."),
+                ("point-swapped", "x and y changed places."),
+            )
+        ),
+        *(
+            Case(
+                f"key-{host}",
+                description,
+                "RFC 8037 section 2",
+                _with("platform-ed25519", recipe=_from(host)),
+                "algorithm_unsupported",
+                "algorithm_unsupported",
+            )
+            for host, description in (
+                ("x25519", "A key for agreement, not for signatures."),
+                ("alg-of-curve", "alg says ES256 for a key of Ed25519."),
+            )
+        ),
+        _named("case", "The keyid in capitals.", '"PLATFORM-2026"'),
+        _named("space", "A space behind the keyid.", '"platform-2026 "'),
+        _named("prefix", "The profile's URL before the keyid.", f'"{PLATFORM}#platform-2026"'),
+        _nameless("empty", "An empty keyid.", '""'),
+        _nameless("integer", "The keyid is an integer.", "2026"),
+        _nameless("bytes", "The keyid is a byte sequence.", ":cGxhdGZvcm0tMjAyNg==:"),
+        _nameless("boolean", "The keyid is a boolean.", "?1"),
     ),
 )
