@@ -159,8 +159,8 @@ def _followed(
 
 def _explains(operation: Members, message: str) -> bool:
     """Whether another coverage follows: from a header that comes or goes, and nothing else."""
-    parts = operation["path"].split("/")
-    return parts[1:3] == [message, "headers"] and operation["op"] != "replace"
+    path: str = operation["path"]
+    return path.startswith(f"/{message}/headers/") and operation["op"] != "replace"
 
 
 def _digests(members: Members) -> bool:
