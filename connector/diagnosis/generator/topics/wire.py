@@ -8,7 +8,6 @@ from connector.diagnosis.generator.recipes import (
     AGENT,
     DIGEST,
     GET,
-    HOST,
     KEY,
     POST,
     TYPE,
@@ -23,6 +22,7 @@ from connector.diagnosis.generator.recipes import (
 _AUTHORITY: Final = "RFC 9421 section 2.2.3"
 _HOST: Final = "RFC 9112 section 3.2"
 _TARGET: Final = "RFC 3986 section 3.3"
+_SPELLED: Final = "RFC 9110 section 5.1"
 _REPEATED: Final = "RFC 9110 section 5.3"
 
 
@@ -41,6 +41,7 @@ def _twice(name: str, value: str) -> Case:
             f"{name} stands on two lines.",
             _REPEATED,
             POST.replaced(name, value, value),
+            differs_from="authorization-once" if name == "Authorization" else "wire-write",
         ),
         "repeated",
     )
@@ -57,6 +58,12 @@ def _underscore(name: str, value: str) -> Case:
         ),
         "name_spelling",
     )
+
+
+def _name(id_: str, description: str, name: str, value: str = "x") -> Case:
+    """Add a header whose name a server behind this one could read as another."""
+    case = Case(f"spelled-{id_}", description, _SPELLED, POST, edits=(append(name, value),))
+    return _malformed(case, "name_spelling")
 
 
 TOPIC: Final = Topic(
@@ -226,34 +233,23 @@ TOPIC: Final = Topic(
             "connection",
         ),
         Case(
-            "headers-at-limit",
-            "100 header lines.",
-            "RFC 9110 section 5.4",
-            GET,
-            edits=tuple(append(f"X-{n}", "1") for n in range(100 - len((HOST, AGENT)) - 2)),
+            "name-any-case",
+            "Names of fields are the same in any case.",
+            _SPELLED,
+            POST.replaced("idempotency-KEY", KEY[1]).replaced(KEY[0]),
         ),
         Case(
-            "headers-over-limit",
-            "101 header lines.",
-            "RFC 9110 section 5.4",
-            GET,
-            "headers_too_large",
-            "headers",
-            tuple(append(f"X-{n}", "1") for n in range(101 - len((HOST, AGENT)) - 2)),
+            "name-of-others",
+            "Names that nobody here reads may be spelled in any way.",
+            _SPELLED,
+            POST,
+            edits=(append("X_Trace", "1"), append("x.trace", "2")),
         ),
-        Case(
-            "payload-announced",
-            "Content-Length is that of the body.",
-            "RFC 9110 section 8.6",
-            POST.replaced("Content-Length", str(len(POST.body))),
-        ),
-        Case(
-            "payload-over-limit",
-            "An octet more than 1 MiB is announced; it need not be sent to be refused.",
-            "RFC 9110 section 15.5.14",
-            POST.replaced("Content-Length", str((1 << 20) + 1)),
-            "payload_too_large",
-            "body",
-        ),
+        _name("idempotency-key", "Idempotency-Key with an underscore.", "Idempotency_Key"),
+        _name("signature-input", "Signature-Input with an underscore.", "Signature_Input"),
+        _name("dots", "UCP-Agent with a dot.", "UCP.Agent"),
+        _name("verdict", "A name that vouches behind the gateway.", "UCP_Verified", "true"),
+        _name("forwarded", "X-Forwarded-For with underscores.", "X_Forwarded_For", "192.0.2.1"),
+        _name("override", "A method override with underscores.", "X_HTTP_Method_Override", "GET"),
     ),
 )
