@@ -70,7 +70,8 @@ def read_older(request: Request, policy: Policy, now: float, *, pinned: bool) ->
     except CanonicalError as error:
         raise _invalid("malformed", f"Request-Signature: {error}") from error
     kid = protected.get("kid")
-    if not isinstance(kid, str) or not 0 < len(kid) <= _MAX_KID:
+    # As the keyid of RFC 9421 can be: it goes into the merchant's headers.
+    if not isinstance(kid, str) or not 0 < len(kid) <= _MAX_KID or not _is_ascii(kid):
         raise _invalid("keyid_missing", "the JWS names no usable kid")
     if scheme == TALOS:
         _check_envelope(request, policy, now, pinned=pinned)
@@ -143,6 +144,10 @@ def _check_envelope(request: Request, policy: Policy, now: float, *, pinned: boo
             "envelope_too_large",
             f"{len(request.body)} octets; an envelope takes {_TALOS_BODY}",
         )
+
+
+def _is_ascii(text: str) -> bool:
+    return text.isascii() and text.isprintable()
 
 
 def _invalid(reason: str, explanation: str) -> Refusal:

@@ -230,6 +230,12 @@ def test_keys_that_are_not_pinned_come_from_the_profile_with_one_refresh() -> No
     assert profiles.asked == [f"resolve {URL}", f"refresh {URL}", f"verified {URL}"]
 
 
+@pytest.mark.parametrize("kid", ["", "k" * 257, "schl\u00fcssel", "\ud800", "a\nb", "\x7f"])
+def test_a_kid_is_what_a_keyid_can_be(kid: str) -> None:
+    """A lone surrogate would verify, and then stand in no header of the merchant's."""
+    assert refusal(detached(kid=kid)) == ("signature_invalid", "keyid_missing")
+
+
 def test_without_a_body_a_jws_covers_nothing() -> None:
     request = detached("GET", b"")
     assert refusal(request) == ("signature_invalid", "unbound_request")
