@@ -19,7 +19,8 @@ MAX_DEPTH: Final = 64
 # The largest double has 309 digits (ECMA-262 section 6.1.6.1); one more place for the sign.
 _MAX_INTEGER: Final = 310
 _MAX_EXACT: Final = 2**53
-# Up to 15 significant digits survive the way through a double; a point or a sign makes 16.
+# Up to 15 significant digits survive the way through a double that is not nearly zero; a point, a
+# sign or an exponent makes 16. Whoever sends many short numbers has us compare none of them.
 _ALWAYS_EXACT: Final = 16
 
 # RFC 8785 section 3.2.2.2 asks for exactly what this encoder writes: the short escapes, \u00xx in
@@ -152,14 +153,15 @@ def _integer(literal: str) -> int:
 def _fraction(literal: str) -> float:
     """Read a literal with a point or an exponent."""
     value = float(literal)
-    if len(literal) <= _ALWAYS_EXACT and "e" not in literal and "E" not in literal:
+    exact = len(literal) <= _ALWAYS_EXACT
+    if exact and "e" not in literal and "E" not in literal:
         return value
     if not isfinite(value):
         raise CanonicalError("a number is too large for a double")
     if value == 0:
         if literal.lower().partition("e")[0].strip("-0."):
             raise CanonicalError("a number is too small for a double")
-    elif int(Decimal(literal)) != int(Decimal(float.__repr__(value))):
+    elif not exact and int(Decimal(literal)) != int(Decimal(float.__repr__(value))):
         raise CanonicalError("a number has more digits than a double holds")
     return value
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import math
 import struct
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from canonical import CanonicalError, canonicalize
@@ -72,6 +73,18 @@ def test_valid_json_has_a_canonical_form_that_means_the_same(path: Path) -> None
 def test_what_is_not_json_or_not_one_value_is_refused(path: Path) -> None:
     with pytest.raises(CanonicalError):
         canonicalize(path.read_bytes())
+
+
+@given(st.from_regex(r"-?(0|[1-9][0-9]{0,12})(\.[0-9]{1,9})?[eE][+-]?[0-9]{1,3}", fullmatch=True))
+def test_a_short_number_with_an_exponent_keeps_its_digits(literal: str) -> None:
+    """Nothing short is compared digit by digit: nothing short needs it."""
+    assume(len(literal) <= 16)
+    value = float(literal)
+    if math.isinf(value) or (value == 0 and Decimal(literal) != 0):
+        with pytest.raises(CanonicalError, match="too (large|small)"):
+            canonicalize(literal.encode())
+    else:
+        assert int(Decimal(canonicalize(literal.encode()).decode())) == int(Decimal(literal))
 
 
 @pytest.mark.parametrize(
