@@ -182,8 +182,13 @@ def _revoke(path: Path, arguments: argparse.Namespace) -> _Done:
     keys = _changed(path, alter)
     kid, successor = found[0]
     lines = [f"{kid} is revoked: it neither signs nor is published"]
-    if successor is not None:
-        lines.append(f"{successor} signs at once; platforms find it when they refresh the profile")
+    for each in keys:
+        if each.kid == successor and each.active <= now:
+            lines.append(
+                f"{successor} signs at once; platforms find it when they refresh the profile"
+            )
+        elif each.kid == successor:
+            lines.append(f"{successor} is published and signs from {_shown(each.active)}")
     return _Done(lines, _listing(path, keys, now))
 
 

@@ -118,22 +118,24 @@ def revoked(document: Document, kid: str, now: float) -> tuple[Document, str | N
     """Return the document in which a key neither signs nor is published from now on.
 
     Where nobody else signs now, the key that would be next signs at once, or a new one does: its
-    kid is returned, else None. KeyFileError where the key is revoked already.
+    kid is returned, else None. Where it was to take over from the one that signs now, that one goes
+    on until the next does, or a new one, whose kid is returned. KeyFileError where the key is
+    revoked already.
     """
     entry = _entry(document, kid)
     if "revoked" in entry:
         raise KeyFileError(f"the key {kid} is revoked already")
     moment = int(now)
     document = _with(document, kid, {"revoked": moment})
-    if signing_key(keys_of(document), moment) is not None:
-        return document, None
+    signs = signing_key(keys_of(document), moment)
     waiting = [other for other in document["keys"] if not _is_over(other)]
+    if signs is not None:
+        return _followed(document, signs, waiting, moment, _algorithm(entry))
     if waiting:
         successor = str(min(waiting, key=_active)["kid"])
         times = {"published": min(moment, _entry(document, successor).get("published", 0))}
         return _with(document, successor, {**times, "active": moment}), successor
-    algorithm = str(entry.get("alg", "ES256"))
-    fresh = new_document(now, algorithm if algorithm in ALGORITHMS else "ES256")["keys"][0]
+    fresh = new_document(now, _algorithm(entry))["keys"][0]
     return {"keys": [*document["keys"], fresh]}, str(fresh["kid"])
 
 
@@ -216,6 +218,36 @@ def _active(entry: dict[str, Any]) -> int:
 def _is_over(entry: dict[str, Any]) -> bool:
     """Whether the key's end is settled, even where it is still to come."""
     return "retired" in entry or "revoked" in entry
+
+
+def _followed(
+    document: Document,
+    signs: SigningKey,
+    waiting: Iterable[dict[str, Any]],
+    moment: int,
+    algorithm: str,
+) -> tuple[Document, str | None]:
+    """Return the document in which the key that signs now is followed by one without a gap.
+
+    With the kid of the new key, where one had to be made.
+    """
+    if signs.retired is None:
+        return document, None
+    fresh = None
+    begins = min(map(_active, waiting), default=None)
+    if begins is None:
+        begins = moment + LEAD
+        fresh = new_private_jwk(algorithm) | {"published": moment, "active": begins}
+    document = _with(document, signs.kid, {"retired": max(signs.retired, begins)})
+    if fresh is None:
+        return document, None
+    return {"keys": [*document["keys"], fresh]}, str(fresh["kid"])
+
+
+def _algorithm(entry: dict[str, Any]) -> str:
+    """Return what a key that takes the place of this one is for."""
+    algorithm = str(entry.get("alg", "ES256"))
+    return algorithm if algorithm in ALGORITHMS else "ES256"
 
 
 def _entry(document: Document, kid: str) -> dict[str, Any]:

@@ -186,6 +186,16 @@ def test_revoke_withdraws_at_once_and_leaves_one_that_signs(keys: Command) -> No
     assert "revoked already" in keys("revoke", key.kid, status=1)
 
 
+def test_revoking_a_successor_tells_of_the_next_one(keys: Command) -> None:
+    keys("generate")
+    keys("rotate")
+    _, new = load_keys(keys.path)
+    said = keys("revoke", new.kid).splitlines()
+    old, _, fresh = load_keys(keys.path)
+    assert said[1].startswith(f"{fresh.kid} is published and signs from 2")
+    assert old.retired == fresh.active
+
+
 def test_a_kid_may_be_shortened_as_long_as_it_is_one(keys: Command) -> None:
     keys("generate")
     stored = json.loads(keys.path.read_bytes())

@@ -195,9 +195,34 @@ def test_a_key_that_waits_takes_over_from_a_revoked_one() -> None:
 
 def test_revoking_one_that_does_not_sign_changes_nothing_else() -> None:
     document, new = rotated(new_document(NOW, "ES256"), NOW + 10, "ES256")
-    after, successor = revoked(document, new, NOW + 11)
+    old = document["keys"][0]["kid"]
+    after, successor = revoked(document, old, NOW + 10 + LEAD)
     assert successor is None
-    assert after["keys"][0] == document["keys"][0]
+    assert after["keys"][1] == document["keys"][1]
+    assert signer_of(after, NOW + 10 + LEAD) == new
+
+
+def test_revoking_the_successor_leaves_no_moment_without_a_signer() -> None:
+    document, new = rotated(new_document(NOW, "ES256"), NOW + 10, "ES384")
+    old = document["keys"][0]["kid"]
+    after, successor = revoked(document, new, NOW + 100)
+    begins = NOW + 100 + LEAD
+    assert successor not in (None, old, new)
+    assert state_of(after, new, NOW + 100) == "revoked"
+    assert state_of(after, str(successor), NOW + 100) == "published"
+    moments = (NOW + 100, NOW + 10 + LEAD, begins - 1, begins)
+    assert [signer_of(after, now) for now in moments] == [old, old, old, successor]
+    assert after["keys"][2]["alg"] == "ES384"
+
+
+def test_the_one_that_signs_goes_on_until_a_later_successor_does() -> None:
+    document, new = rotated(new_document(NOW, "ES256"), NOW + 10, "ES256")
+    old = document["keys"][0]["kid"]
+    later = new_private_jwk("ES256") | {"published": NOW + 900, "active": NOW + 2000}
+    after, successor = revoked({"keys": [*document["keys"], later]}, new, NOW + 11)
+    assert successor is None
+    moments = (NOW + 11, NOW + 1999, NOW + 2000)
+    assert [signer_of(after, now) for now in moments] == [old, old, later["kid"]]
     assert signer_of(after, NOW + 11) == document["keys"][0]["kid"]
 
 
