@@ -25,7 +25,7 @@ _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _ROOT: Final = 0
 
 Stamp = tuple[int, int, int, int]
-"""What changes whenever a file is written, replaced or given another mode."""
+"""What changes whenever a file is written, replaced or given another mode or owner."""
 
 
 def load_keys(path: Path) -> tuple[SigningKey, ...]:
@@ -78,6 +78,7 @@ def change(path: Path, alter: Callable[[Document], Document]) -> None:
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(write_document(_altered(path, alter)))
+            _hand_over(file.fileno(), target)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(target)
@@ -103,7 +104,8 @@ def stamp(path: Path) -> Stamp | None:
         found = path.stat()
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_ino, found.st_size, found.st_mode
+    # st_ctime: a file that only becomes ours to read must be read then.
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_size
 
 
 def _read(path: Path) -> bytes:
@@ -134,6 +136,16 @@ def _forbidden(owner: int) -> int:
     if owner == _ROOT and os.geteuid() != _ROOT:
         return _OTHERS & ~stat.S_IRGRP
     return _OTHERS
+
+
+def _hand_over(descriptor: int, replaced: Path) -> None:
+    """Give the new file to the owner of the one that it replaces.
+
+    Root changes it for the service: a file that the gateway cannot read is none that revokes a key.
+    """
+    found = replaced.stat()
+    if os.geteuid() == _ROOT and found.st_uid != _ROOT:
+        os.fchown(descriptor, found.st_uid, found.st_gid)
 
 
 def _open_new(path: Path) -> int:

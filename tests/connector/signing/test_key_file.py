@@ -203,6 +203,34 @@ def test_every_way_of_changing_a_file_shows(path: Path) -> None:
     assert stamps[-1] is None
 
 
+def test_what_root_changes_stays_its_owners(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[tuple[int, int]] = []
+    real = os.stat
+
+    def owned(asked: Path, **options: bool) -> os.stat_result:
+        found = list(real(asked, **options))
+        found[4:6] = 10001, 10002
+        return os.stat_result(found)
+
+    monkeypatch.setattr("connector.signing.key_file.os.geteuid", lambda: 0)
+    monkeypatch.setattr(
+        "connector.signing.key_file.os.fchown", lambda _, owner, group: given.append((owner, group))
+    )
+    monkeypatch.setattr("pathlib.os.stat", owned)
+    change(path, rotate)
+    monkeypatch.undo()
+    assert given == [(10001, 10002)]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_file_that_is_given_to_another_shows(path: Path) -> None:
+    before = stamp(path)
+    os.chown(path, 10001, 10001)
+    assert stamp(path) != before
+    change(path, rotate)
+    assert (path.stat().st_uid, path.stat().st_mode & 0o777) == (10001, 0o600)
+
+
 def test_a_document_comes_back_as_it_was_written(path: Path) -> None:
     document = load_document(path)
     change(path, lambda same: same)
