@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from connector.errors import Refusal
 from connector.signing.directory import DIRECTORY_PATH
 from connector.signing.documents import is_current, rendered, unchanged
-from connector.signing.merging import LISTS, merge_keys
+from connector.signing.merging import merge_keys
 from connector.steps import Answer
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 PROFILE_PATH: Final = "/.well-known/ucp"
 _MAX_DOCUMENT: Final = 1 << 20
 _MEDIA_TYPE: Final = b"application/json"
+# RFC 7518 sections 6.2.2, 6.3.2 and 6.4: the members of a JWK that are secret.
+_SECRET_HALVES: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 _logger: Final = logging.getLogger(__name__)
 
 
@@ -124,17 +126,29 @@ def read_document(body: bytes) -> dict[str, Any]:
     if len(body) > _MAX_DOCUMENT:
         raise ValueError(f"{len(body)} octets are too many for a profile")
     try:
-        document = json.loads(body)
+        document = json.loads(body, object_pairs_hook=_public)
+    except _HoldsSecret:
+        raise ValueError("it holds a private key, which must not be published") from None
     except (ValueError, RecursionError) as error:
         raise ValueError(f"not JSON: {error}") from error
     if not isinstance(document, dict):
         raise ValueError("not a JSON object")  # noqa: TRY004 - one kind of error for one cause
-    for name in LISTS:
-        entries = document.get(name)
-        for entry in entries if isinstance(entries, list) else ():
-            if isinstance(entry, dict) and "d" in entry:
-                raise ValueError("it holds a private key, which must not be published")
     return document
+
+
+class _HoldsSecret(Exception):  # noqa: N818 - it says what is the matter
+    """A document with a key's secret half, or with a symmetric key."""
+
+
+def _public(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object that may be published, wherever it stands, and whatever hides it.
+
+    A name may occur twice: what goes out as it was read has both.
+    """
+    found = dict(members)
+    if "kty" in found and not _SECRET_HALVES.isdisjoint(found):
+        raise _HoldsSecret
+    return found
 
 
 def foreign_endpoints(document: dict[str, Any], authorities: Iterable[str]) -> list[str]:

@@ -95,10 +95,20 @@ def test_what_is_no_profile_never_replaces_one(body: bytes) -> None:
     assert answer.body == BODY
 
 
-@pytest.mark.parametrize("name", ["keys", "signing_keys"])
-def test_a_private_key_is_never_published(name: str) -> None:
+@pytest.mark.parametrize(
+    "document",
+    [
+        '{"keys": [%s]}',
+        '{"signing_keys": [%s]}',
+        '{"ucp": {"keys": [%s]}}',
+        '{"signing_keys": {"keys": [%s]}}',
+        '{"keys": [%s], "keys": []}',
+    ],
+)
+@pytest.mark.parametrize("secret", ['"kty": "EC", "d": "x"', '"kty": "oct", "k": "x"'])
+def test_a_private_key_is_never_published(document: str, secret: str) -> None:
     with pytest.raises(ValueError, match="private key"):
-        published().put(PROFILE_PATH, f'{{"{name}": [{{"kty": "EC", "d": "x"}}]}}'.encode())
+        published().put(PROFILE_PATH, (document % f"{{{secret}}}").encode())
 
 
 def test_endpoints_that_lead_around_the_connector_are_found_in_either_form() -> None:
