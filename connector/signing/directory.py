@@ -64,7 +64,9 @@ class KeyDirectory:
         if is_current(document, request):
             return unchanged(document)
         headers = document.headers
-        if request.method == "GET":
+        # Without keys there is nothing to prove, and a field without members is not sent
+        # (RFC 9651 section 3.2).
+        if request.method == "GET" and phase.published:
             headers = [*headers, *self._proof(phase, document, request, now)]
         return Answer(200, headers, document.body)
 

@@ -120,3 +120,10 @@ def test_head_and_not_modified_come_without_a_proof() -> None:
     for answer in (headed, current_copy):
         names = {name for name, _ in answer.headers}
         assert names == {b"Content-Type", b"Cache-Control", b"ETag", b"Access-Control-Allow-Origin"}
+
+
+def test_without_keys_there_is_no_empty_proof() -> None:
+    answer = directory(OLD._replace(revoked=NOW - 1)).answer(asked())
+    assert (answer.status, answer.body) == (200, b'{"keys":[]}')
+    names = {name for name, _ in answer.headers}
+    assert names == {b"Content-Type", b"Cache-Control", b"ETag", b"Access-Control-Allow-Origin"}
