@@ -43,6 +43,16 @@ def test_a_time_on_an_edge_is_moved_off_it(
     assert moved_times(text, THEN, NOW, accepted=accepted) == f"x{name}={NOW + expected}"
 
 
+@pytest.mark.parametrize(("accepted", "moved"), [(True, -5), (False, 5)])
+def test_the_end_stays_as_far_behind_a_beginning_that_is_moved(
+    moved: int, *, accepted: bool
+) -> None:
+    text = f";created={THEN + 30};expires={THEN + 32}"
+    assert moved_times(text, THEN, NOW, accepted=accepted) == (
+        f";created={NOW + 30 + moved};expires={NOW + 32 + moved}"
+    )
+
+
 def test_times_of_another_kind_are_moved_too() -> None:
     text = f';created="{THEN}";expires=@{THEN + 9};created={THEN}.5'
     assert moved_times(text, THEN, NOW, accepted=False) == (
