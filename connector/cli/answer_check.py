@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from canonical import KeySet
     from connector.cli.sending import Answer
 
-_POLICY: Final = Policy("business")
+_POLICY: Final = Policy("business", max_age=300)
+"""An answer is made for the request that was just sent: an older one, unbound, was another's."""
 
 
 class Verified(NamedTuple):

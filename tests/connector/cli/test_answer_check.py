@@ -107,9 +107,15 @@ def test_an_answer_without_keyid_is_refused() -> None:
 
 def test_times_are_checked_with_thirty_seconds_of_skew() -> None:
     assert check_answer(_answer(created=NOW + 30), REQUEST, KEYS, NOW)
-    assert check_answer(_answer(created=1, expires=NOW - 30), REQUEST, KEYS, NOW)
+    assert check_answer(_answer(created=NOW - 60, expires=NOW - 30), REQUEST, KEYS, NOW)
     assert "created" in _refusal(_answer(created=NOW + 31))
-    assert "expired" in _refusal(_answer(created=1, expires=NOW - 31))
+    assert "expired" in _refusal(_answer(created=NOW - 60, expires=NOW - 31))
+
+
+def test_an_answer_that_somebody_kept_is_refused() -> None:
+    """Without the request binding nothing else tells it from the answer to this request."""
+    assert check_answer(_answer(created=NOW - 330), REQUEST, KEYS, NOW)
+    assert "created 331 s ago" in _refusal(_answer(created=NOW - 331))
 
 
 def test_one_signature_that_verifies_is_enough() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +66,9 @@ def _signing(*components: str, key: str = "platform-next") -> Behaviour:
     def behave(visit: Visit, seen: Seen) -> None:
         lines = [("Content-Type", "application/json"), ("Content-Digest", content_digest(ANSWER))]
         response = Response(status=200, headers=lines, body=ANSWER, request=_received(seen))
-        made = sign(response, load_key(private_jwk(key)), components, created=1, keyid=key)
+        made = sign(
+            response, load_key(private_jwk(key)), components, created=int(time.time()), keyid=key
+        )
         lines += [("Signature-Input", made[0]), ("Signature", made[1])]
         answer(ANSWER, "200 OK", *lines)(visit, seen)
 
