@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
+from connector.diagnosis.generator.documents import url
 from connector.diagnosis.generator.recipes import (
     GET,
     GET_COVERS,
@@ -12,11 +13,17 @@ from connector.diagnosis.generator.recipes import (
     Case,
     Recipe,
     Topic,
+    put,
     registered,
+    rewrite,
 )
 
 _TARGET: Final = "signatures.md#rest-request-verification, coverage of the target"
 _FIELDS: Final = "signatures.md#rest-request-verification, coverage of fields"
+_IDENTIFIERS: Final = "RFC 9421 section 2.1, component identifiers"
+_SETTINGS: Final = "ucp-rules.md#3-verifying-an-rfc-9421-request, coverage by setting"
+_TARGET_URI: Final = ("@method", "@target-uri", *POST_COVERS[3:])
+_WITH_QUERY: Final = POST._replace(target="/checkout-sessions?x=1")
 _KEYED_READ: Final = GET.replaced("Idempotency-Key", "550e8400-e29b-41d4-a716-446655440000")
 _QUERY: Final = GET._replace(target="/checkout-sessions/chk_123?expand=totals")
 
@@ -25,6 +32,20 @@ def _missing(id_: str, description: str, recipe: Recipe, rule: str = _FIELDS) ->
     return Case(
         f"coverage-{id_}", description, rule, recipe, "signature_invalid", "coverage_insufficient"
     )
+
+
+def _listed(id_: str, description: str, rule: str, old: str, new: str) -> Case:
+    """Change the list of components after signing: no signature can be made over such a one."""
+    case = _missing(id_, description, POST, rule)
+    return case._replace(edits=(rewrite("Signature-Input", old, new),))
+
+
+_COMPAT: Final = registered("platform-2026", coverage="compat")
+
+
+def _compat_of(profile: str) -> dict[str, Any]:
+    terms = {**_COMPAT["platforms"]["registered"][0], "profile": profile}
+    return {"platforms": {"discovery": "open", "registered": [terms]}}
 
 
 TOPIC: Final = Topic(
@@ -83,8 +104,6 @@ TOPIC: Final = Topic(
             "dictionary-member",
             "One member of UCP-Agent is not the whole field.",
             POST.covering(
-                *("@method", "@authority", "@path"), '"ucp-agent";key="profile"'
-            ).covering(
                 *(x if x != "ucp-agent" else '"ucp-agent";key="profile"' for x in POST_COVERS)
             ),
         ),
@@ -106,7 +125,102 @@ TOPIC: Final = Topic(
             "A registered platform with a pinned key may leave ucp-agent out by setting.",
             _FIELDS,
             POST.without("ucp-agent"),
-            settings=registered("platform-2026", coverage="compat"),
+            settings=_COMPAT,
+        ),
+        Case(
+            "coverage-field-as-bytes",
+            "A field wrapped octet by octet is covered whole.",
+            _IDENTIFIERS,
+            POST.covering(*(f'"{x}";bs' if x == "ucp-agent" else x for x in POST_COVERS)),
+        ),
+        Case(
+            "coverage-member-beside",
+            "A member of a field that is covered whole, too.",
+            _IDENTIFIERS,
+            POST.covering(*POST_COVERS, '"ucp-agent";key="profile"'),
+        ),
+        _listed(
+            "trailer",
+            "The field of that name among the trailers is another one.",
+            _IDENTIFIERS,
+            '"content-type"',
+            '"content-type";tr',
+        ),
+        _listed(
+            "of-request",
+            "A field of the request that is answered, in a request.",
+            _IDENTIFIERS,
+            '"content-type"',
+            '"content-type";req',
+        ),
+        _listed(
+            "upper-case",
+            "Names of components are in lower case.",
+            _IDENTIFIERS,
+            '"content-type"',
+            '"Content-Type"',
+        ),
+        _listed(
+            "without-at",
+            "method is a field of that name, and not @method.",
+            _IDENTIFIERS,
+            '"@method"',
+            '"method"',
+        ),
+        _listed(
+            "unknown-parameter",
+            "A component with a parameter that there is not is another one.",
+            _IDENTIFIERS,
+            '"content-type"',
+            '"content-type";x',
+        ),
+        Case(
+            "coverage-target-uri-of-query",
+            "@target-uri stands for the query, too, where the registration says so.",
+            _SETTINGS,
+            _WITH_QUERY.covering(*_TARGET_URI),
+            settings=registered(coverage="target-uri"),
+        ),
+        _missing(
+            "target-uri-is-not-method",
+            "@target-uri does not stand for the method.",
+            _WITH_QUERY.covering(*_TARGET_URI[1:]),
+            _SETTINGS,
+        )._replace(settings=registered(coverage="target-uri")),
+        _missing(
+            "request-target-instead",
+            "@request-target does not stand for path and query, whatever the registration says.",
+            _WITH_QUERY.covering("@method", "@request-target", *POST_COVERS[3:]),
+            _SETTINGS,
+        )._replace(settings=registered(coverage="target-uri")),
+        Case(
+            "coverage-compat-strict",
+            "Where ucp-agent may be left out it may be covered all the same.",
+            _SETTINGS,
+            POST,
+            settings=_COMPAT,
+        ),
+        _missing(
+            "compat-key-uncovered",
+            "Where ucp-agent may be left out nothing else may.",
+            POST.without("idempotency-key"),
+            _SETTINGS,
+        )._replace(settings=_COMPAT),
+        _missing(
+            "compat-of-other",
+            "Another platform may leave ucp-agent out.",
+            POST.without("ucp-agent"),
+            _SETTINGS,
+        )._replace(settings=_compat_of(url("april"))),
+        Case(
+            "coverage-compat-altered-agent",
+            "UCP-Agent, uncovered, was changed to name a platform that nobody registered.",
+            _SETTINGS,
+            POST.without("ucp-agent"),
+            "signature_invalid",
+            "coverage_insufficient",
+            (put("UCP-Agent", 'profile="https://platform.example/.well-known/ucp-2"'),),
+            settings=_COMPAT,
         ),
     ),
 )
