@@ -128,7 +128,8 @@ def judge_head(
     """Judge what needs no key and no body: tag, keyid, coverage, length, times, policy."""
     parameters = signature.parameters
     tag = parameters.get("tag")
-    if tag is not None and tag != BOT_AUTH:
+    # RFC 9421 section 2.3: a string; a token is a kind of it here.
+    if tag is not None and (type(tag) is not str or tag != BOT_AUTH):
         return fault("tag", "signature_invalid", "other_tag", "the tag is for another purpose")
     keyid = parameters.get("keyid")
     if type(keyid) is not str or not 0 < len(keyid) <= _MAX_KEYID:

@@ -31,7 +31,7 @@ _META: Final = b"talos-signature-meta"
 _MAX_KID: Final = 256
 _TALOS_AGE: Final = 300
 """Most seconds since ``iat`` (ucp-rules section 4)."""
-_TALOS_BODY: Final = 64 * 1024
+_TALOS_BODY: Final = 16 * 1024
 """Most octets of a body in an envelope: its canonical form is made before anybody is known, and
 costs up to a third of a millisecond per KiB."""
 _COMPLETE: Final = frozenset({"complete_checkout"})

@@ -320,7 +320,8 @@ class Authenticator:
                 "key", "signature_invalid", "bot_auth_keyid", "keyid is not the key's thumbprint"
             )
         alg = parameters.get("alg")
-        if alg is not None and alg != key.signature_algorithm:
+        # RFC 9421 section 2.3: a string, and no token.
+        if alg is not None and (type(alg) is not str or alg != key.signature_algorithm):
             return fault(
                 "algorithm",
                 "signature_invalid",

@@ -214,6 +214,9 @@ def _body(given: _Given, read_file: Callable[[str], bytes]) -> bytes | None:
         if name != "data-raw" and value.startswith(b"@"):
             if value == b"@-":
                 raise RawRequestError("the data comes from curl's standard input; put it in a file")
+            if "get" in given.switches:
+                # It would stand in the target, which is shown to whoever asked for an explanation.
+                raise RawRequestError("curl: --get with data from a file is not read here")
             data = read_file(value[1:].decode("utf-8", "surrogateescape"))
             if name in {"data", "data-ascii"}:
                 # curl's manual, --data: carriage returns, newlines and null bytes are stripped.

@@ -27,7 +27,7 @@ from connector.diagnosis.checks import (
     step_of,
     told,
 )
-from connector.diagnosis.masking import base_lines, escaped, head_lines
+from connector.diagnosis.masking import base_lines, head_lines
 from connector.diagnosis.older_explanation import older_candidate
 from connector.diagnosis.their_base import compare
 from connector.diagnosis.vectors import Accept
@@ -143,7 +143,7 @@ def _compared(
     theirs: bytes,
 ) -> tuple[Candidate, ...]:
     """Hold the signer's base against the signature that it has most lines in common with."""
-    lines = set(escaped(theirs).splitlines())
+    lines = set(theirs.decode("ascii", "backslashreplace").splitlines())
     common = [len(lines.intersection(candidate.base)) for candidate in candidates]
     return tuple(
         candidate._replace(theirs=compare(evidence._replace(signature=signature), theirs))

@@ -14,12 +14,16 @@ if TYPE_CHECKING:
     from connector.diagnosis.vectors import WireRequest
 
 MASK: Final = "[masked]"
-# Fields that carry credentials by their definition, and names that say that they do.
+# What fields that carry credentials are called, or have as a part of their names.
 _SECRET: Final = re.compile(
-    r"authorization|proxy-authorization|cookie|set-cookie"
-    r"|.*(?:token|secret|password|passwd|credential|api[-_]?key|session|auth)",
+    r"authorization|cookie|token|secret|passw(?:or)?d|credential|api[-_.]?key|jwt|bearer"
+    r"|(?:^|[-_.])(?:auth|session|sessionid|sid|sig|key|pwd|otp|pin)(?:$|[-_.])"
+    r"|(?:^|[-_.])(?:access|amz|goog|shared)[-_.].*signature",
     re.IGNORECASE,
 )
+# Names of this protocol in which one of those words is no secret.
+_SHOWN: Final = frozenset({"@authority", "idempotency-key", ":authority"})
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 # A mistaken signer's base may lack the quotes, have others, or be one long line.
 _IDENTIFIER: Final = re.compile(r"([A-Za-z0-9_@.\-]{1,200})\\?[\"']?(;[^:\s]{1,200})? ?:")
 _NAMED_PARAMETER: Final = re.compile(r';name=\\?"([^"\\]+)')
@@ -28,7 +32,7 @@ _QUERY_PARAMETER: Final = re.compile(r"((?:^|[?& ])([^?&=\s\"]{1,200})=)[^&\s\"]
 
 def is_secret(name: str) -> bool:
     """Whether the values of a field, or of a query parameter, are never shown."""
-    return _SECRET.fullmatch(name) is not None
+    return name.lower() not in _SHOWN and _SECRET.search(name) is not None
 
 
 def mask_query(text: str) -> str:
@@ -38,7 +42,7 @@ def mask_query(text: str) -> str:
 
 def head_lines(request: WireRequest) -> tuple[str, ...]:
     """Show request line and headers; octets that are not ASCII are escaped."""
-    lines = [f"{request.method} {mask_query(request.target)} HTTP/1.1"]
+    lines = [visible(f"{request.method} {mask_query(request.target)} HTTP/1.1")]
     for name, value in request.headers:
         secret = is_secret(name.decode("latin-1"))
         shown = MASK if secret else mask_query(escaped(value))
@@ -61,8 +65,13 @@ def base_line(line: str) -> str:
 
 
 def escaped(octets: bytes) -> str:
-    """Show octets as ASCII text, the others as escapes."""
-    return octets.decode("ascii", "backslashreplace").replace("\x00", "\\x00")
+    """Show octets as visible ASCII text, the others as escapes: a terminal obeys some."""
+    return visible(octets.decode("ascii", "backslashreplace"))
+
+
+def visible(text: str) -> str:
+    """Escape control characters."""
+    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
 
 
 def _masked_parameter(match: re.Match[str]) -> str:

@@ -152,6 +152,13 @@ def _warnings(settings: Settings) -> list[str]:
     ]
     if settings.discovery.insecure_allow_loopback_profiles:
         found.append("insecure_allow_loopback_profiles accepts profiles from this machine")
+    found += [
+        f"merchant {each.id}: {platform.profile} may sign with a scheme that lets what was captured"
+        " be sent again"
+        for each in settings.merchants
+        for platform in each.platforms.registered
+        if set(platform.schemes or getattr(settings.tiers, platform.tier).schemes) != {"rfc9421"}
+    ]
     inert = inert_settings(settings)
     if inert:
         found.append(f"these settings have no effect yet: {', '.join(inert)}")

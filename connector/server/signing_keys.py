@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from connector.settings.merchants import Merchant
     from connector.settings.schema import Settings
+    from connector.signing.key_file import Stamp
     from connector.signing.key_ring import SigningKey
 
 DEFAULT_ALGORITHM: Final = "ES256"
@@ -88,6 +89,7 @@ class _KeyFile:
         self._clock = clock
         # Before reading: what changes in between is found by the next look.
         self._stamp = stamp(path)
+        self._complaint: tuple[Stamp | None, str] | None = None
         self.current = CurrentKeys(usable_keys(path, clock()), clock)
 
     async def look(self, *, again: bool) -> None:
@@ -96,12 +98,15 @@ class _KeyFile:
         found = await asyncio.to_thread(stamp, self._path)
         if found == self._stamp and not again:
             return
-        self._stamp = found
         try:
             keys = await asyncio.to_thread(load_keys, self._path)
         except KeyFileError as error:
-            _logger.warning("%s; the keys that were read before stay in use", error)
+            # Tried again: what stood in the way may pass. Told once for each state of the file.
+            if self._complaint != (found, str(error)):
+                self._complaint = found, str(error)
+                _logger.warning("%s; the keys that were read before stay in use", error)
             return
+        self._stamp = found
         self.current.replace(keys)
         phase = self.current.phase(self._clock())
         if phase.signing is None:

@@ -95,7 +95,7 @@ class RegisteredTier(Section):
     """How a request may be signed: `rfc9421`, and for older platforms `detached-jws`, `talos`. A
     `detached-jws` binds the body alone, and until answers are kept whoever captured one can send
     it again, with another target and Idempotency-Key too. A `talos` envelope binds these; it
-    can be sent again as it is for five minutes, and its body has at most 64 KiB."""
+    can be sent again as it is for five minutes, and its body has at most 16 KiB."""
     coverage: Coverage = "strict"
     """What a signature must cover: `strict` is the closed set; `target-uri` lets `@target-uri`
     stand for authority, path and query. `compat` is for single registrations with pinned keys."""

@@ -17,7 +17,7 @@ PATIENCE: Final = 15.0
 """Seconds for the whole exchange."""
 _MOST: Final = 1 << 20
 # What a gateway says of the merchant, once the request has verified.
-_OF_THE_MERCHANT: Final = frozenset({"upstream_unreachable", "upstream_timeout", "outcome_unknown"})
+OF_THE_MERCHANT: Final = frozenset({"upstream_unreachable", "upstream_timeout", "outcome_unknown"})
 
 
 class Reply(NamedTuple):
@@ -25,7 +25,12 @@ class Reply(NamedTuple):
 
     status: int
     code: str
-    """The code of a refusal before the merchant was asked; empty for any other answer."""
+    """One of the protocol's or this project's codes; empty for any other answer."""
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the request went on to the merchant: it answered, or was not there to do so."""
+        return self.code in OF_THE_MERCHANT or (not self.code and 200 <= self.status < 300)
 
 
 async def exchange(host: str, port: int, request: WireRequest) -> Reply:
@@ -58,10 +63,12 @@ async def _reply(reader: asyncio.StreamReader, method: str) -> Reply:
         while head.startswith(b"HTTP/1.1 1"):
             head = await reader.readuntil(b"\r\n\r\n")
         status = int(head.split(b" ", 2)[1])
+        _, found, rest = head.lower().partition(b"\r\ncontent-length:")
+        length = int(rest.partition(b"\r\n")[0]) if found else 0
     except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
         return Reply(0, "")
-    _, found, rest = head.lower().partition(b"\r\ncontent-length:")
-    length = int(rest.partition(b"\r\n")[0]) if found else 0
+    except (ValueError, IndexError):
+        return Reply(0, "")  # no HTTP
     body = b""
     if method != "HEAD" and 0 < length <= _MOST:
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
@@ -72,7 +79,6 @@ async def _reply(reader: asyncio.StreamReader, method: str) -> Reply:
 def _code(body: bytes) -> str:
     try:
         code = json.loads(body)["code"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return ""
-    refuses = code in CODES and code not in _OF_THE_MERCHANT
-    return code if refuses else ""
+    return code if isinstance(code, str) and code in CODES else ""

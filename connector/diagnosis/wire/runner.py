@@ -102,12 +102,12 @@ def problem(case: Case, reply: Reply | None) -> str:
         return "the connection was closed without an answer"
     expected = case.expect
     if not isinstance(expected, Reject):
-        return f"refused: {reply.code}" if reply.code else ""
+        return "" if reply.accepted else f"not accepted: {_said(reply)}"
     if case.request.method == "HEAD":
         wanted = CODES[expected.code].status
         return "" if reply.status == wanted else f"status is {reply.status}, not {wanted}"
-    if not reply.code:
-        return f"accepted, with status {reply.status}"
+    if reply.accepted or not reply.code:
+        return f"no refusal: {_said(reply)}"
     return "" if reply.code == expected.code else f"code is {reply.code}"
 
 
@@ -121,4 +121,6 @@ def _expected(expected: Accept | Reject) -> str:
 
 
 def _said(reply: Reply) -> str:
-    return reply.code or f"accept ({reply.status})"
+    if reply.accepted:
+        return f"accept ({reply.status})"
+    return reply.code or f"status {reply.status} without a code"

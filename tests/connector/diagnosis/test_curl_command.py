@@ -115,6 +115,7 @@ def test_credentials_in_the_url_become_a_header() -> None:
     ("line", "says"),
     [
         ("wget x", "not curl"),
+        ("curl -G -d @body.json http://shop.example/s", "data from a file is not read"),
         ("", "not curl"),
         ("curl", "0 URLs"),
         ("curl a b", "2 URLs"),

@@ -24,6 +24,17 @@ from connector.diagnosis.vectors import WireRequest
         ("X-Api-Key", True),
         ("X-Access-Token", True),
         ("client_secret", True),
+        ("X-Session-Id", True),
+        ("session_id", True),
+        ("X-Auth-Key", True),
+        ("X-JWT-Assertion", True),
+        ("access_token_v2", True),
+        ("x-amz-signature", True),
+        ("sid", True),
+        ("Signature-Input", False),
+        ("Content-Digest", False),
+        ("line_items_key_points", True),
+        ("monkey", False),
         ("Host", False),
         ("@authority", False),
         ("Idempotency-Key", False),
@@ -33,6 +44,16 @@ from connector.diagnosis.vectors import WireRequest
 )
 def test_which_names_are_secret(name: str, *, secret: bool) -> None:
     assert is_secret(name) is secret
+
+
+def test_what_a_terminal_would_obey_is_escaped() -> None:
+    title = b"\x1b]0;gone\x07\x7f"
+    request = WireRequest("GET", "/a\x1b[2J", "https", [(b"X\x1b", title)], b"")
+
+    assert head_lines(request) == (
+        "GET /a\\x1b[2J HTTP/1.1",
+        "X\\x1b: \\x1b]0;gone\\x07\\x7f",
+    )
 
 
 def test_the_head_keeps_all_but_secrets() -> None:
