@@ -61,6 +61,11 @@ DOCUMENTS: Final[dict[str, dict[str, Any]]] = {
     ),
     url("same-key-twice"): _profile(_ES256, _ES256),
     url("duplicate-kid"): _profile(_ES256, _NEXT),
+    url("duplicate-elsewhere"): _profile(
+        public_jwk("platform-next"), public_jwk("stranger", kid="platform-next"), _ES256
+    ),
+    url("beside-signing-only"): _profile({**_NEXT, "key_ops": ["sign"]}, _ES256),
+    url("beside-unusable"): _profile({**_NEXT, "crv": "P-521"}, _ES256),
     url("beside-unknown"): _profile(
         {"kid": "future", "kty": "LATTICE", "crv": "ML-DSA-65", "pub": "AQAB"}, _ES256
     ),

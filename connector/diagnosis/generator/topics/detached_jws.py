@@ -34,26 +34,26 @@ _CHOICE: Final = "ucp-rules.md#2-which-scheme-which-version"
 _PLATFORM: Final = "platform-2026"
 
 
-def _header(**changed: Any) -> str:
+def protected(**changed: Any) -> str:
     members = {"alg": "ES256", "b64": False, "crit": ["b64"], "kid": _PLATFORM, **changed}
     kept = {name: value for name, value in members.items() if value is not None}
     return json.dumps(kept, separators=(",", ":"))
 
 
-def _jws(header: str = "", *, key: str = _PLATFORM, **how: Any) -> Detached:
-    return Detached(header or _header(), key, **how)
+def jws(header: str = "", *, key: str = _PLATFORM, **how: Any) -> Detached:
+    return Detached(header or protected(), key, **how)
 
 
-def _allowed(key: str = _PLATFORM, **terms: Any) -> dict[str, Any]:
+def allowed(key: str = _PLATFORM, **terms: Any) -> dict[str, Any]:
     return registered(key, schemes=["rfc9421", "detached-jws"], **terms)
 
 
-_POST: Final = Recipe("POST", "/checkout-sessions", (HOST, AGENT, KEY, TYPE), BODY, (), _jws())
-_GET: Final = Recipe("GET", "/checkout-sessions/chk_123", (HOST, AGENT), b"", (), _jws())
-_COMPLETE: Final = _POST._replace(target="/checkout-sessions/chk_123/complete")
-_CANCEL: Final = _POST._replace(target="/checkout-sessions/chk_123/cancel", body=b"{}")
+WRITE: Final = Recipe("POST", "/checkout-sessions", (HOST, AGENT, KEY, TYPE), BODY, (), jws())
+_GET: Final = Recipe("GET", "/checkout-sessions/chk_123", (HOST, AGENT), b"", (), jws())
+_COMPLETE: Final = WRITE._replace(target="/checkout-sessions/chk_123/complete")
+_CANCEL: Final = WRITE._replace(target="/checkout-sessions/chk_123/cancel", body=b"{}")
 _BOTH: Final = registered(_PLATFORM, schemes=["rfc9421", "detached-jws", "talos"])
-_PLAIN: Final = _POST._replace(detached=_jws(_header(b64=None, crit=None), encoded=True))
+_PLAIN: Final = WRITE._replace(detached=jws(protected(b64=None, crit=None), encoded=True))
 
 
 def _payload_between_the_dots(sent: Sent) -> Sent:
@@ -63,48 +63,48 @@ def _payload_between_the_dots(sent: Sent) -> Sent:
 
 
 def _case(id_: str, description: str, rule: str, recipe: Recipe, **more: Any) -> Case:
-    more.setdefault("settings", _allowed())
+    more.setdefault("settings", allowed())
     return Case(f"jws-{id_}", description, rule, recipe, **more)
 
 
 def _signed(id_: str, description: str, rule: str, detached: Detached, reason: str) -> Case:
     """A request whose JWS was made in another way."""
-    recipe = _POST._replace(detached=detached)
+    recipe = WRITE._replace(detached=detached)
     return _case(id_, description, rule, recipe, code="signature_invalid", reason=reason)
 
 
 TOPIC: Final = Topic(
     "Detached JWS over the body, as the January versions sign",
     (
-        _case("unencoded", "The octets of the body are signed (b64 is false).", _RULE, _POST),
+        _case("unencoded", "The octets of the body are signed (b64 is false).", _RULE, WRITE),
         _case("encoded", "The body's base64url text is signed, as RFC 7515 has it.", _RULE, _PLAIN),
         _case(
             "es384",
             "A P-384 key signs with ES384.",
             _RULE,
-            _POST._replace(
-                detached=_jws(_header(alg="ES384", kid="platform-es384"), key="platform-es384")
+            WRITE._replace(
+                detached=jws(protected(alg="ES384", kid="platform-es384"), key="platform-es384")
             ),
-            settings=_allowed("platform-es384"),
+            settings=allowed("platform-es384"),
         ),
         _case(
             "keys-of-the-profile",
             "The registration pins no keys: they come from the profile.",
             _RULE,
-            _POST,
-            settings=_allowed(""),
+            WRITE,
+            settings=allowed(""),
         ),
         _case(
             "with-digest",
             "A Content-Digest beside it, which matches.",
             "signatures.md#digest",
-            _POST._replace(headers=(*_POST.headers, DIGEST)),
+            WRITE._replace(headers=(*WRITE.headers, DIGEST)),
         ),
         _case(
             "digest-of-another-body",
             "A Content-Digest beside it, of another body.",
             "signatures.md#digest",
-            _POST._replace(headers=(*_POST.headers, DIGEST)),
+            WRITE._replace(headers=(*WRITE.headers, DIGEST)),
             edits=(
                 put("Content-Digest", "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:"),
             ),
@@ -115,7 +115,7 @@ TOPIC: Final = Topic(
             "not-allowed",
             "The registration does not allow the scheme.",
             _CHOICE,
-            _POST,
+            WRITE,
             settings=registered(_PLATFORM, schemes=["rfc9421"]),
             code="signature_invalid",
             reason="scheme_not_allowed",
@@ -125,7 +125,7 @@ TOPIC: Final = Topic(
             "not-registered",
             "Nobody registered the platform.",
             _CHOICE,
-            _POST,
+            WRITE,
             settings={},
             code="signature_invalid",
             reason="scheme_not_allowed",
@@ -136,13 +136,13 @@ TOPIC: Final = Topic(
             "Beside RFC 9421 headers a JWS counts for nothing, not even a wrong one.",
             _CHOICE,
             POST._replace(headers=(*POST.headers, ("Request-Signature", "e30..AA"))),
-            settings=_allowed(),
+            settings=allowed(),
         ),
         _case(
             "with-signature-input",
             "A good JWS beside a Signature-Input: judged by RFC 9421 alone.",
             _CHOICE,
-            _POST,
+            WRITE,
             edits=(append("Signature-Input", 'sig1=("@method");keyid="platform-2026"'),),
             code="signature_invalid",
             reason="one_header",
@@ -151,7 +151,7 @@ TOPIC: Final = Topic(
             "other-body",
             "A character of the body was changed after signing.",
             _RULE,
-            _POST,
+            WRITE,
             edits=(change(body=BODY.replace(b"2}", b"3}")),),
             code="signature_invalid",
             reason="signature_mismatch",
@@ -160,67 +160,67 @@ TOPIC: Final = Topic(
             "stranger",
             "Another key signed.",
             _RULE,
-            _jws(key="stranger"),
+            jws(key="stranger"),
             "signature_mismatch",
         ),
         _signed(
             "der",
             "The signature is DER, not r||s.",
             "RFC 7518 section 3.4",
-            _jws(encoding="der"),
+            jws(encoding="der"),
             "signature_mismatch",
         ),
         _signed(
             "signed-encoded-says-unencoded",
             "The header says b64 is false, the base64url text was signed.",
             _B64,
-            _jws(encoded=True),
+            jws(encoded=True),
             "signature_mismatch",
         ),
         _signed(
             "b64-without-crit",
             "b64 is false, and crit does not name it.",
             _B64,
-            _jws(_header(crit=None)),
+            jws(protected(crit=None)),
             "malformed",
         ),
         _signed(
             "crit-without-b64",
             "crit names b64, which the header lacks.",
             _CRIT,
-            _jws(_header(b64=None)),
+            jws(protected(b64=None)),
             "malformed",
         ),
         _signed(
             "crit-unknown",
             "crit names an extension that nobody knows.",
             _CRIT,
-            _jws(_header(crit=["b64", "http"], http=True)),
+            jws(protected(crit=["b64", "http"], http=True)),
             "malformed",
         ),
-        _signed("crit-empty", "crit names nothing.", _CRIT, _jws(_header(crit=[])), "malformed"),
+        _signed("crit-empty", "crit names nothing.", _CRIT, jws(protected(crit=[])), "malformed"),
         _signed(
             "alg-none",
             "alg is none.",
             "RFC 8725 section 3.1",
-            _jws(_header(alg="none")),
+            jws(protected(alg="none")),
             "signature_mismatch",
         ),
         _signed(
             "alg-of-another-curve",
             "alg is ES384, the key lies on P-256.",
             "RFC 8725 section 3.1",
-            _jws(_header(alg="ES384")),
+            jws(protected(alg="ES384")),
             "signature_mismatch",
         ),
         _case(
             "eddsa",
             "An Ed25519 key of the profile signed with EdDSA, which the January versions lack.",
             "RFC 8725 section 3.1",
-            _POST._replace(
-                detached=_jws(_header(alg="EdDSA", kid="platform-ed25519"), key="platform-ed25519")
+            WRITE._replace(
+                detached=jws(protected(alg="EdDSA", kid="platform-ed25519"), key="platform-ed25519")
             ),
-            settings=_allowed(""),
+            settings=allowed(""),
             code="algorithm_unsupported",
             reason="algorithm_unsupported",
             differs_from="jws-keys-of-the-profile",
@@ -229,14 +229,14 @@ TOPIC: Final = Topic(
             "kid-missing",
             "The header names no key.",
             "signatures.md#key-discovery",
-            _jws(_header(kid=None)),
+            jws(protected(kid=None)),
             "keyid_missing",
         ),
         _case(
             "kid-unknown",
             "No key has the kid.",
             "signatures.md#key-discovery",
-            _POST._replace(detached=_jws(_header(kid="platform-2025"))),
+            WRITE._replace(detached=jws(protected(kid="platform-2025"))),
             code="key_not_found",
             reason="key_not_found",
         ),
@@ -244,7 +244,7 @@ TOPIC: Final = Topic(
             "name-twice",
             "The header has a name twice.",
             "RFC 7515 section 4",
-            _jws(_header()[:-1] + ',"alg":"ES256"}'),
+            jws(protected()[:-1] + ',"alg":"ES256"}'),
             "malformed",
         ),
         _case(
@@ -260,7 +260,7 @@ TOPIC: Final = Topic(
             "two-lines",
             "Request-Signature stands on two lines.",
             _FORM,
-            _POST,
+            WRITE,
             edits=(append("Request-Signature", "e30..AA"),),
             code="signature_invalid",
             reason="malformed",
@@ -270,7 +270,7 @@ TOPIC: Final = Topic(
             "A read, which a JWS over the body does not bind, where that is allowed.",
             _BOUND,
             _GET,
-            settings=_allowed(allow_unbound_get=True),
+            settings=allowed(allow_unbound_get=True),
         ),
         _case(
             "read-not-allowed",
@@ -286,14 +286,14 @@ TOPIC: Final = Topic(
             "A checkout is cancelled, whose id a JWS over the body does not bind.",
             _BOUND,
             _CANCEL,
-            settings=_allowed(allow_unbound_get=True),
+            settings=allowed(allow_unbound_get=True),
         ),
         _case(
             "cancel-without-body",
             "A write without a body: a JWS that was seen on a read would do for it.",
             _BOUND,
             _CANCEL._replace(body=b""),
-            settings=_allowed(allow_unbound_get=True),
+            settings=allowed(allow_unbound_get=True),
             code="signature_invalid",
             reason="unbound_request",
             differs_from="jws-cancel",
@@ -302,7 +302,7 @@ TOPIC: Final = Topic(
             "where-envelopes-are-taken",
             "The registration allows Talos envelopes, too.",
             _CHOICE,
-            _POST,
+            WRITE,
             settings=_BOTH,
         ),
         _case(
@@ -310,7 +310,7 @@ TOPIC: Final = Topic(
             "The header says that it is a Talos envelope's, where the registration takes these:"
             " a captured one, its payload sent as the body.",
             _CHOICE,
-            _POST._replace(detached=_jws(_header(typ="JOSE"))),
+            WRITE._replace(detached=jws(protected(typ="JOSE"))),
             settings=_BOTH,
             code="signature_invalid",
             reason="scheme_not_allowed",
@@ -322,7 +322,7 @@ TOPIC: Final = Topic(
             " allowed.",
             _BOUND,
             _COMPLETE,
-            settings=_allowed(allow_unbound_complete=True),
+            settings=allowed(allow_unbound_complete=True),
         ),
         _case(
             "complete-not-allowed",

@@ -36,7 +36,7 @@ _PLATFORM: Final = "platform-2026"
 _ALLOWED: Final = registered(_PLATFORM, schemes=["rfc9421", "talos"])
 
 
-def _meta(iat: object = NOW, jti: str = f'"{_JTI}"') -> tuple[str, str]:
+def meta_line(iat: object = NOW, jti: str = f'"{_JTI}"') -> tuple[str, str]:
     return ("Talos-Signature-Meta", f"iat={iat},jti={jti}")
 
 
@@ -46,7 +46,7 @@ def _header(**changed: Any) -> str:
     return json.dumps(kept, separators=(",", ":"))
 
 
-def _payload(**changed: Any) -> Callable[[Recipe], bytes]:
+def payload_of(**changed: Any) -> Callable[[Recipe], bytes]:
     """Return what makes the envelope, with some of its members replaced by whoever signed."""
 
     def payload(recipe: Recipe) -> bytes:
@@ -61,24 +61,24 @@ def _payload(**changed: Any) -> Callable[[Recipe], bytes]:
     return payload
 
 
-def _signed(payload: Callable[[Recipe], bytes] | None = None, **header: Any) -> Detached:
+def signed(payload: Callable[[Recipe], bytes] | None = None, **header: Any) -> Detached:
     return Detached(
-        _header(**header), _PLATFORM, payload or _payload(), encoded=True, scheme="talos"
+        _header(**header), _PLATFORM, payload or payload_of(), encoded=True, scheme="talos"
     )
 
 
-_POST: Final = Recipe(
+WRITE: Final = Recipe(
     "POST",
     "/checkout-sessions?source=chat&campaign=spring",
-    (HOST, AGENT, KEY, TYPE, _meta()),
+    (HOST, AGENT, KEY, TYPE, meta_line()),
     BODY,
     (),
-    _signed(),
+    signed(),
 )
-_GET: Final = Recipe(
-    "GET", "/checkout-sessions/chk_123", (HOST, AGENT, _meta()), b"", (), _signed()
+READ: Final = Recipe(
+    "GET", "/checkout-sessions/chk_123", (HOST, AGENT, meta_line()), b"", (), signed()
 )
-_CANCEL: Final = _POST._replace(target="/checkout-sessions/chk_123/cancel", body=b"{}")
+_CANCEL: Final = WRITE._replace(target="/checkout-sessions/chk_123/cancel", body=b"{}")
 
 
 def _case(id_: str, description: str, rule: str, recipe: Recipe, **more: Any) -> Case:
@@ -92,36 +92,36 @@ def _other(id_: str, description: str, rule: str, **changed: Any) -> Case:
         id_,
         description,
         rule,
-        _POST._replace(detached=_signed(_payload(**changed))),
+        WRITE._replace(detached=signed(payload_of(**changed))),
         code="signature_invalid",
         reason="signature_mismatch",
     )
 
 
 def _with_meta(id_: str, description: str, reason: str, meta: tuple[str, str]) -> Case:
-    headers = (*_POST.headers[:-1], meta)
+    headers = (*WRITE.headers[:-1], meta)
     # What stands in the envelope no longer matters: the header is judged before it.
-    recipe = _POST._replace(headers=headers, detached=_signed(lambda _: b"{}"))
+    recipe = WRITE._replace(headers=headers, detached=signed(lambda _: b"{}"))
     if meta[1].startswith("iat=1"):
-        recipe = recipe._replace(detached=_signed(_unless_malformed))
+        recipe = recipe._replace(detached=signed(_unless_malformed))
     return _case(id_, description, _META, recipe, code="signature_invalid", reason=reason)
 
 
 def _unless_malformed(recipe: Recipe) -> bytes:
     (meta,) = (value for name, value in recipe.headers if name == "Talos-Signature-Meta")
-    return _payload()(recipe) if meta.endswith(f'jti="{_JTI}"') else b"{}"
+    return payload_of()(recipe) if meta.endswith(f'jti="{_JTI}"') else b"{}"
 
 
 TOPIC: Final = Topic(
     "The Talos envelope",
     (
-        _case("write", "A write with a query and a body.", _RULE, _POST),
-        _case("read", "A read: no body, no Idempotency-Key, no Content-Type.", _RULE, _GET),
+        _case("write", "A write with a query and a body.", _RULE, WRITE),
+        _case("read", "A read: no body, no Idempotency-Key, no Content-Type.", _RULE, READ),
         _case(
             "respelled",
             "Another spelling of the same JSON value and the same pairs in another order.",
             _BODY,
-            _POST,
+            WRITE,
             edits=(
                 change(
                     target="/checkout-sessions?campaign=spring&source=ch%61t",
@@ -139,7 +139,7 @@ TOPIC: Final = Topic(
             "cancel-empty-object-signed-as-such",
             "On cancel an empty object was signed as an object.",
             _BODY,
-            _CANCEL._replace(detached=_signed(_payload(body={}))),
+            _CANCEL._replace(detached=signed(payload_of(body={}))),
             code="signature_invalid",
             reason="signature_mismatch",
         ),
@@ -147,7 +147,7 @@ TOPIC: Final = Topic(
             "not-allowed",
             "The registration does not allow the scheme.",
             _RULE,
-            _POST,
+            WRITE,
             settings=registered(_PLATFORM, schemes=["rfc9421"]),
             code="signature_invalid",
             reason="scheme_not_allowed",
@@ -157,7 +157,7 @@ TOPIC: Final = Topic(
             "other-body",
             "A value in the body was changed after signing.",
             _BODY,
-            _POST,
+            WRITE,
             edits=(change(body=BODY.replace(b"2}", b"3}")),),
             code="signature_invalid",
             reason="signature_mismatch",
@@ -166,7 +166,7 @@ TOPIC: Final = Topic(
             "other-method",
             "The method was changed after signing.",
             _PATH,
-            _POST._replace(target="/checkout-sessions/chk_123"),
+            WRITE._replace(target="/checkout-sessions/chk_123"),
             edits=(change(method="PUT"),),
             code="signature_invalid",
             reason="signature_mismatch",
@@ -176,13 +176,13 @@ TOPIC: Final = Topic(
             "write-to-one",
             "A write to one checkout, which the method tells apart.",
             _PATH,
-            _POST._replace(method="PUT", target="/checkout-sessions/chk_123"),
+            WRITE._replace(method="PUT", target="/checkout-sessions/chk_123"),
         ),
         _case(
             "other-path",
             "The id in the path was changed after signing.",
             _PATH,
-            _GET,
+            READ,
             edits=(change(target="/checkout-sessions/chk_124"),),
             code="signature_invalid",
             reason="signature_mismatch",
@@ -191,7 +191,7 @@ TOPIC: Final = Topic(
             "other-query",
             "A parameter was added after signing, without a value.",
             _PATH,
-            _POST,
+            WRITE,
             edits=(change(target="/checkout-sessions?source=chat&campaign=spring&debug="),),
             code="signature_invalid",
             reason="signature_mismatch",
@@ -200,7 +200,7 @@ TOPIC: Final = Topic(
             "other-key",
             "The Idempotency-Key was changed after signing.",
             _HEADERS,
-            _POST,
+            WRITE,
             edits=(rewrite("Idempotency-Key", "550e8400", "650e8400"),),
             code="signature_invalid",
             reason="signature_mismatch",
@@ -218,16 +218,16 @@ TOPIC: Final = Topic(
             "typ",
             "typ is not JOSE.",
             _RULE,
-            _POST._replace(detached=_signed(typ="JWT")),
+            WRITE._replace(detached=signed(typ="JWT")),
             code="signature_invalid",
             reason="signature_mismatch",
         ),
-        _with_meta("old", "Signed more than five minutes ago.", "too_old", _meta(NOW - 331)),
-        _with_meta("future", "Signed in the future.", "created_in_future", _meta(NOW + 31)),
-        _with_meta("jti-token", "jti is a token, not a string.", "malformed", _meta(jti=_JTI)),
-        _with_meta("jti-no-uuid", "jti is no UUID.", "malformed", _meta(jti='"once"')),
-        _with_meta("iat-string", "iat is a string.", "malformed", _meta(f'"{NOW}"')),
+        _with_meta("old", "Signed more than five minutes ago.", "too_old", meta_line(NOW - 331)),
+        _with_meta("future", "Signed in the future.", "created_in_future", meta_line(NOW + 31)),
+        _with_meta("jti-token", "jti is a token, not a string.", "malformed", meta_line(jti=_JTI)),
+        _with_meta("jti-no-uuid", "jti is no UUID.", "malformed", meta_line(jti='"once"')),
+        _with_meta("iat-string", "iat is a string.", "malformed", meta_line(f'"{NOW}"')),
         _case("oldest", "Signed as long ago as may be.", _META,
-              _POST._replace(headers=(*_POST.headers[:-1], _meta(NOW - 330)))),
+              WRITE._replace(headers=(*WRITE.headers[:-1], meta_line(NOW - 330)))),
     ),
 )  # fmt: skip
