@@ -43,6 +43,17 @@ DOCUMENTS: Final[dict[str, dict[str, Any]]] = {
     url("both-lists"): {
         "json": {"ucp": {"version": _VERSION}, "keys": [_ES256], "signing_keys": [_NEXT]}
     },
+    url("signing-keys"): _profile(_ES256, keys="signing_keys"),
+    url("signing-keys-text"): {
+        "json": {"ucp": {"version": _VERSION}, "signing_keys": "platform-2026"}
+    },
+    url("signing-keys-object"): {"json": {"ucp": {"version": _VERSION}, "signing_keys": _ES256}},
+    url("april-keys"): _profile(
+        _ES256,
+        public_jwk("platform-es384"),
+        public_jwk("platform-ed25519"),
+        version="2026-04-08",
+    ),
     url("keys-win"): {"json": {"ucp": {"version": _VERSION}, "keys": [], "signing_keys": [_ES256]}},
     url("january"): _profile(_ES256, version="2026-01-11"),
     # What a set may hold

@@ -22,6 +22,8 @@ _TWINS: Final[dict[str, dict[str, Any]]] = {
     url("x25519"): _profile("platform-ed25519"),
     url("alg-of-curve"): _profile("platform-ed25519"),
     url("too-deep"): DOCUMENTS[url("deep")],
+    url("signing-keys-text"): DOCUMENTS[url("signing-keys")],
+    url("signing-keys-object"): DOCUMENTS[url("signing-keys")],
 }
 
 

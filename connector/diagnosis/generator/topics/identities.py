@@ -28,6 +28,17 @@ def _of(profile: str) -> Recipe:
     return GET.replaced(AGENT[0], f'profile="{profile}"')
 
 
+def _signed_with(key: str, description: str) -> Case:
+    return Case(
+        f"identity-signed-with-{key}",
+        description,
+        "RFC 9421 section 3.2, key of the keyid",
+        GET.signed(key=key),
+        "signature_invalid",
+        "signature_mismatch",
+    )
+
+
 _POINTED: Final = GET.replaced("Signature-Agent", f'sig1="{PLATFORM}"').covering(
     *GET_COVERS, "signature-agent"
 )
@@ -83,6 +94,8 @@ TOPIC: Final = Topic(
                 *GET_COVERS, "signature-agent"
             ),
         ),
+        _signed_with("platform-es384", "A key on P-384 signed, and the keyid names one on P-256."),
+        _signed_with("platform-ed25519", "Ed25519 signed, and the keyid names a key on P-256."),
         Case(
             "one-kid-elsewhere",
             "Two different keys have one kid, which nobody asks for.",

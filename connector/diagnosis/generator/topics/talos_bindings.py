@@ -30,6 +30,8 @@ _AGENT: Final = "ucp-rules.md#4-the-older-schemes, Talos ucp-agent"
 _AS_SENT: Final = "ucp-rules.md#4-the-older-schemes, Talos headers as sent"
 _VALUE: Final = "ucp-rules.md#4-the-older-schemes, Talos body as a value"
 _META: Final = "ucp-rules.md#4-the-older-schemes, members of Talos-Signature-Meta"
+_EMPTY: Final = "ucp-rules.md#4-the-older-schemes, Talos body on cancel"
+_ALTERED: Final = "ucp-rules.md#4-the-older-schemes, Talos-Signature-Meta altered"
 _KEYS: Final = "ucp-rules.md#4-the-older-schemes, Talos keys and header"
 
 _PLATFORM: Final = "platform-2026"
@@ -43,6 +45,8 @@ _SPACED: Final = WRITE._replace(target="/checkout-sessions?q=a%20b")
 _PAIRS: Final = WRITE._replace(target="/checkout-sessions?id=1&id=2")
 _TWO_MEMBERS: Final = WRITE.replaced(AGENT[0], f'{AGENT[1]}, version="1"')
 _TYPED: Final = WRITE.replaced("Content-Type", "application/json; charset=utf-8")
+_CANCEL: Final = WRITE._replace(target="/checkout-sessions/chk_123/cancel", body=b"{}")
+_COMPLETE: Final = _CANCEL._replace(target="/checkout-sessions/chk_123/complete")
 _KEYED_READ: Final = READ.replaced(*KEY)
 
 
@@ -223,16 +227,49 @@ TOPIC: Final = Topic(
         _other(
             "jti-altered",
             "The jti was changed after signing.",
-            "ucp-rules.md#4-the-older-schemes, Talos-Signature-Meta altered",
+            _ALTERED,
             WRITE,
             rewrite(_META_NAME, "550e8400", "650e8400"),
         ),
         _other(
             "iat-altered",
             "The iat was changed after signing.",
-            "ucp-rules.md#4-the-older-schemes, Talos-Signature-Meta altered",
+            _ALTERED,
             WRITE,
             rewrite(_META_NAME, f"iat={NOW}", f"iat={NOW - 20}"),
+        ),
+        _same(
+            "cancel-body-removed",
+            "On cancel the empty object was removed after signing, which counts as no body.",
+            _EMPTY,
+            _CANCEL,
+            change(body=b""),
+        ),
+        _other(
+            "cancel-body-filled",
+            "On cancel the empty object became another after signing.",
+            _EMPTY,
+            _CANCEL,
+            change(body=b'{"reason":"other"}'),
+        ),
+        _same(
+            "empty-object",
+            "Elsewhere an empty object is an empty object.",
+            _EMPTY,
+            _COMPLETE,
+        ),
+        _other(
+            "empty-object-removed",
+            "Elsewhere an empty object was removed after signing.",
+            _EMPTY,
+            _COMPLETE,
+            change(body=b""),
+        ),
+        _same(
+            "iat-ahead",
+            "Signed as far ahead as two clocks may differ.",
+            _ALTERED,
+            WRITE.replaced(*meta_line(NOW + 30)),
         ),
         _meta("meta-no-jti", "There is no jti.", f"iat={NOW}"),
         _meta("meta-no-iat", "There is no iat.", f'jti="{_JTI}"'),

@@ -209,6 +209,15 @@ TOPIC: Final = Topic(
             ),
             "content",
         ),
+        _malformed(
+            Case(
+                "delete-with-content",
+                "A DELETE with content.",
+                "RFC 9110 section 9.3.5",
+                POST._replace(method="DELETE", target="/checkout-sessions/chk_123"),
+            ),
+            "content",
+        ),
         _twice("UCP-Agent", AGENT[1]),
         _twice("Content-Type", TYPE[1]),
         _twice("Content-Digest", DIGEST[1]),
