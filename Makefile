@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test bench fuzz mutation lock clean \
+.PHONY: help venv run test bench fuzz mutation oracles lock clean \
 	check check-format check-lint check-types check-imports check-readme check-deployment
 
 help: ## List these commands
@@ -77,6 +77,14 @@ mutation: venv ## Change canonical/ in one place at a time and see the tests not
 			--no-build-isolation --require-hashes -r tests/mutation/requirements.lock; }
 	@exec $(BIN)/python -m tests.mutation $(MODULES)
 
+oracles: venv ## Judge vectors/ and signed answers by implementations in other hands (Python, Node, Go)
+	@$(BIN)/python -c "import joserfc, rfc8785" 2>/dev/null || { \
+		echo "== Installing what tests/oracles/requirements.lock pins"; \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input \
+			--only-binary :all: --require-hashes -r tests/oracles/requirements.lock || \
+			echo "They can't be had" >&2; }
+	@exec $(BIN)/python -m tests.oracles
+
 # --no-config, and no option that names an index: where packages come from is the machine's matter.
 LOCK_WITH := $(BIN)/uv pip compile --no-config --quiet --universal --python-version 3.11 \
 	--generate-hashes $(if $(UPGRADE),--upgrade) \
@@ -89,12 +97,14 @@ lock: venv ## Make the lock files again from pyproject.toml
 	@$(LOCK_WITH) --only-binary :all: --group fuzz --output-file tests/fuzz/requirements.lock
 	@echo "== Resolving tests/mutation/requirements.lock"
 	@$(LOCK_WITH) --constraints tests/requirements.lock --group mutation --output-file tests/mutation/requirements.lock
+	@echo "== Resolving tests/oracles/requirements.lock"
+	@$(LOCK_WITH) --only-binary :all: --constraints tests/requirements.lock --group oracles --output-file tests/oracles/requirements.lock
 	@echo "== Resolving requirements.lock"
 	@$(LOCK_WITH) --only-binary :all: --constraints tests/requirements.lock --output-file requirements.lock pyproject.toml
 
 clean: ## Remove .venv and everything generated, but no store, audit log or key
 	@echo "== Removing .venv, build output and caches"
-	@rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .fuzz
+	@rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .fuzz .oracles
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 venv:

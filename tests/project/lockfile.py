@@ -12,6 +12,7 @@ RUN_TIME = "requirements.lock"
 DEVELOPMENT = "tests/requirements.lock"
 FUZZING = "tests/fuzz/requirements.lock"
 MUTATION = "tests/mutation/requirements.lock"
+ORACLES = "tests/oracles/requirements.lock"
 
 _PIN = re.compile(r"^(?P<name>[a-z0-9-]+)(?:\[[a-z,]+\])?==(?P<version>[^ ;]+)")
 

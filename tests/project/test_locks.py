@@ -11,6 +11,7 @@ from tests.project.lockfile import (
     DEVELOPMENT,
     FUZZING,
     MUTATION,
+    ORACLES,
     RUN_TIME,
     declared,
     grouped,
@@ -19,7 +20,7 @@ from tests.project.lockfile import (
     text_of,
 )
 
-LOCKS = (RUN_TIME, DEVELOPMENT, FUZZING, MUTATION)
+LOCKS = (RUN_TIME, DEVELOPMENT, FUZZING, MUTATION, ORACLES)
 
 
 @pytest.mark.parametrize("lock", LOCKS)
@@ -39,10 +40,13 @@ def test_what_fuzzing_needs_is_in_a_lock_of_its_own() -> None:
     assert grouped("fuzz").isdisjoint(pins(DEVELOPMENT))
 
 
-def test_what_mutation_needs_is_in_a_lock_that_agrees_with_the_other_one() -> None:
-    shared = pins(MUTATION).keys() & pins(DEVELOPMENT).keys()
-    assert grouped("mutation") <= set(pins(MUTATION))
-    assert {name: pins(MUTATION)[name] for name in shared} == {
+@pytest.mark.parametrize(("lock", "group"), [(MUTATION, "mutation"), (ORACLES, "oracles")])
+def test_what_others_need_is_in_a_lock_that_agrees_with_the_other_one(
+    lock: str, group: str
+) -> None:
+    shared = pins(lock).keys() & pins(DEVELOPMENT).keys()
+    assert grouped(group) <= set(pins(lock))
+    assert {name: pins(lock)[name] for name in shared} == {
         name: pins(DEVELOPMENT)[name] for name in shared
     }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PROMISED = {"help", "run", "test", "check", "bench", "fuzz", "mutation", "lock", "clean"}
+PROMISED = {"help", "run", "test", "check", "bench", "fuzz", "mutation", "oracles", "lock", "clean"}
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:

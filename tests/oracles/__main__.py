@@ -1,0 +1,114 @@
+"""``make oracles``: vectors/ and a running gateway, judged by implementations in other hands.
+
+Exit status 1 where they disagree with the vectors and nothing explains it, where fewer than two
+of them can be had, or where a signed answer does not verify.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from connector.diagnosis.vectors import SCHEMA, read_vectors
+from tests.oracles.agreement import ENOUGH, Row, problems
+from tests.oracles.explanations import read_explanations
+from tests.oracles.live import judge_gateway
+from tests.oracles.programs import MAKERS, ROOT, Oracle, OracleError
+from tests.oracles.table import (
+    as_markdown,
+    as_text,
+    between_markers,
+    cells,
+    explanations_as_markdown,
+)
+from tests.oracles.tasks import tasks_of
+from tests.oracles.verdicts import of_case
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from connector.diagnosis.vectors import Case
+    from tests.oracles.explanations import Explanations
+
+EXPLANATIONS: Final = Path(__file__).with_name("explanations.toml")
+_VECTORS: Final = ROOT / "vectors"
+_DOCUMENT: Final = ROOT / "docs" / "vectors.md"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make oracles", description=__doc__)
+    parser.add_argument(
+        "--write-docs", action="store_true", help="write the table into docs/vectors.md"
+    )
+    arguments = parser.parse_args()
+    explained = read_explanations(EXPLANATIONS.read_text(), frozenset(MAKERS))
+    oracles = _oracles()
+    if len(oracles) < ENOUGH:
+        _say("Fewer than two oracles: nothing is judged.")
+        return 1
+    all_there = len(oracles) == len(MAKERS)
+    _say("== Judging vectors/")
+    rows = judged(oracles, explained)
+    table = cells(rows, [oracle.name for oracle in oracles])
+    _say(as_text(table))
+    _say("as expected; ? cannot be expressed, ≠ otherwise, and explained in docs/vectors.md")
+    found = problems(rows, explained, all_there=all_there)
+    _say("== Judging a gateway's answers")
+    found += judge_gateway(oracles, _say)
+    for line in found:
+        _say(line)
+    _say(f"{len(rows)} cases, {len(oracles)} oracles, {len(found)} disagreements unexplained")
+    if arguments.write_docs and all_there and not found:
+        _write(as_markdown(table), explained)
+    return 1 if found else 0
+
+
+def judged(oracles: Sequence[Oracle], explained: Explanations) -> list[Row]:
+    """Ask every oracle about every case of vectors/."""
+    asked: list[tuple[str, Case, dict[str, dict[str, Any]]]] = []
+    for path in sorted(_VECTORS.glob("*.json")):
+        if path.name == SCHEMA:
+            continue
+        file = read_vectors(path.read_bytes())
+        asked += [(path.name, case, tasks_of(file, case)) for case in file.cases]
+    tasks = [task for _, _, by_label in asked for task in by_label.values()]
+    said = {oracle.name: iter(oracle.ask(tasks)) for oracle in oracles}
+    rows = []
+    for name, case, by_label in asked:
+        expected = explained.expected(case)
+        verdicts = {
+            oracle: of_case(case, expected, {label: next(answers) for label in by_label})
+            for oracle, answers in said.items()
+        }
+        rows.append(Row(name, case.id, expected, verdicts))
+    return rows
+
+
+def _oracles() -> list[Oracle]:
+    found = []
+    for name, make in MAKERS.items():
+        _say(f"== Making the {name} oracle ready")
+        try:
+            found.append(make())
+        except OracleError as error:
+            _say(f"The {name} oracle is left out: {error}")
+    return found
+
+
+def _write(table: str, explained: Explanations) -> None:
+    document = _DOCUMENT.read_text(encoding="utf-8")
+    document = between_markers(document, "agreement", table)
+    document = between_markers(document, "explanations", explanations_as_markdown(explained))
+    _DOCUMENT.write_text(document, encoding="utf-8")
+    _say("docs/vectors.md is written")
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
