@@ -310,5 +310,6 @@ TOPIC: Final = Topic(
         _alg("rsa", "An algorithm for RSA.", "platform-es384", '"rsa-pss-sha512"'),
         _alg("upper-case", "The right name in capitals.", "platform-ed25519", '"ED25519"'),
         _alg("empty", "An empty name.", "platform-2026", '""'),
+        _alg("token", "The right name, but a token.", "platform-2026", "ecdsa-p256-sha256"),
     ),
 )

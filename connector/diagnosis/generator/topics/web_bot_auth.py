@@ -206,6 +206,7 @@ TOPIC: Final = Topic(
         _tagged("tag-upper-case", "The tag in capitals.", '"Web-Bot-Auth"'),
         _tagged("tag-empty", "An empty tag.", '""'),
         _tagged("tag-longer", "A tag that only begins alike.", '"web-bot-auth-2"'),
+        _tagged("tag-token", "The tag as a token.", "web-bot-auth"),
         _tagged("tag-boolean", "A tag without a value.", "?1"),
     ),
 )
