@@ -23,7 +23,8 @@ def reply_to(answer: bytes, request: WireRequest = REQUEST) -> Reply:
 
         server = await asyncio.start_server(say, "127.0.0.1", 0)
         async with server:
-            return await exchange(*server.sockets[0].getsockname(), request)
+            host, port = server.sockets[0].getsockname()
+            return await exchange(host, port, request)
 
     return asyncio.run(run())
 
