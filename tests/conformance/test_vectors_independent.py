@@ -80,6 +80,7 @@ _NOT_EXPRESSIBLE: Final = {
     "time-expires-decimal": "it refuses expires unless it is an integer",
     "time-expires-date": "it refuses expires unless it is an integer",
     "bot-tag-boolean": "it refuses a tag unless it is a string",
+    "bot-tag-token": "it refuses a tag unless it is a string",
     "keyid-case": "no key has this name",
     "keyid-space": "no key has this name",
     "keyid-prefix": "no key has this name",
