@@ -48,6 +48,14 @@ def main() -> int:
     if len(oracles) < ENOUGH:
         _say("Fewer than two oracles: nothing is judged.")
         return 1
+    try:
+        return _judge(oracles, explained, write=arguments.write_docs)
+    except OracleError as error:
+        _say(f"An oracle broke down: {error}")
+        return 1
+
+
+def _judge(oracles: Sequence[Oracle], explained: Explanations, *, write: bool) -> int:
     all_there = len(oracles) == len(MAKERS)
     _say("== Judging vectors/")
     rows = judged(oracles, explained)
@@ -60,7 +68,7 @@ def main() -> int:
     for line in found:
         _say(line)
     _say(f"{len(rows)} cases, {len(oracles)} oracles, {len(found)} disagreements unexplained")
-    if arguments.write_docs and all_there and not found:
+    if write and all_there and not found:
         _write(as_markdown(table), explained)
     return 1 if found else 0
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tests.oracles.verdicts import Verdict
 
 _BOUND: Final = "bound.example.com"
+_DIRECTORY: Final = "/.well-known/http-message-signatures-directory"
 _BODY: Final = b'{"line_items":[]}'
 
 
@@ -76,9 +77,11 @@ def _exchanges() -> list[Exchange]:
         with running_gateway(Path(folder), configuration(plain, bound)) as gateway:
             for authority in (AUTHORITY, _BOUND):
                 keys = _published(gateway, authority)
+                found += _directories(gateway, authority)
                 for name, draft in _requests(platform, authority).items():
                     answer = gateway.ask(draft.wire(), draft.method)
-                    found += _judged(f"{authority} {name}", draft, answer, keys)
+                    task = _task(draft, answer, keys)
+                    found += _judged(f"{authority} {name}", answer, task, bound=authority == _BOUND)
     return found
 
 
@@ -105,10 +108,22 @@ def _published(gateway: RunningGateway, authority: str) -> list[dict[str, Any]]:
     return keys
 
 
-def _judged(name: str, draft: Draft, answer: Answer, keys: list[dict[str, Any]]) -> list[Exchange]:
-    """Return the answer as it came, and with another status and with another body."""
+def _directories(gateway: RunningGateway, authority: str) -> list[Exchange]:
+    """Return the key directory, which is signed with the very keys in it, as it came and as if
+    another host had sent it."""
+    draft = Draft("GET", _DIRECTORY).add("Host", authority)
+    answer = gateway.ask(draft.wire())
+    task = _task(draft, answer, json.loads(answer.body)["keys"])
+    elsewhere = _task(draft.put("Host", "other.example"), answer, task["keys"])
+    return [
+        Exchange(f"{authority} key directory", VERIFIED, task),
+        Exchange(f"{authority} key directory, another host", REFUSED, elsewhere),
+    ]
+
+
+def _task(draft: Draft, answer: Answer, keys: list[dict[str, Any]]) -> dict[str, Any]:
     ((label, keyid),) = labels(answer.lines).items()
-    task = {
+    return {
         "scheme": RFC9421,
         "request": {
             "method": draft.method,
@@ -117,21 +132,26 @@ def _judged(name: str, draft: Draft, answer: Answer, keys: list[dict[str, Any]])
             "headers": _text(draft.lines),
             "body_base64": base64.b64encode(draft.body).decode(),
         },
+        "response": _response(answer),
         "label": label,
         "keys": [jwk for jwk in keys if jwk["kid"] == keyid],
         "endpoint": "",
     }
+
+
+def _judged(name: str, answer: Answer, task: dict[str, Any], *, bound: bool) -> list[Exchange]:
+    """Return the answer as it came, altered, and as the answer to another request."""
+    status = _response(answer._replace(status=299))
+    body = _response(answer._replace(body=answer.body + b" "))
+    other = {**task["request"], "target": f"{ORDERS}/2"}
     return [
-        Exchange(f"{name}, {answer.status}", VERIFIED, {**task, "response": _response(answer)}),
+        Exchange(f"{name}, {answer.status}", VERIFIED, task),
+        Exchange(f"{name}, another status", REFUSED, {**task, "response": status}),
+        Exchange(f"{name}, another body", REFUSED, {**task, "response": body}),
         Exchange(
-            f"{name}, another status",
-            REFUSED,
-            {**task, "response": _response(answer._replace(status=299))},
-        ),
-        Exchange(
-            f"{name}, another body",
-            REFUSED,
-            {**task, "response": _response(answer._replace(body=answer.body + b" "))},
+            f"{name}, to another request",
+            REFUSED if bound else VERIFIED,
+            {**task, "request": other},
         ),
     ]
 

@@ -133,6 +133,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _canonical(value: Any) -> bytes:
     try:
-        return rfc8785.dumps(value)
+        octets: bytes = rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, UnicodeError) as error:
         raise RefusedError(f"not canonical: {error}") from error
+    return octets
