@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -19,6 +20,7 @@ from connector.diagnosis.verdicts import brief
 from connector.diagnosis.wire import runner as wire
 from connector.diagnosis.wire.configuration import configuration
 from connector.diagnosis.wire.places import PROFILES_PORT
+from connector.diagnosis.wire.profile_server import CannotServeError
 
 if TYPE_CHECKING:
     import argparse
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from connector.diagnosis.verdicts import Outcome, Skipped
 
 _DEFAULT_FOLDER: Final = "vectors"
+_PATIENCE: Final = 5.0
+"""Seconds for a gateway to take a connection."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -87,7 +91,7 @@ def _outcomes(
 ) -> tuple[list[Outcome], list[Skipped]]:
     outcomes: list[Outcome] = []
     skipped: list[Skipped] = []
-    gateway = None if arguments.gateway is None else _address(arguments.gateway)
+    gateway = None if arguments.gateway is None else _reached(arguments.gateway)
     for name, file in files:
         try:
             if gateway is None:
@@ -100,14 +104,22 @@ def _outcomes(
             )
         except VectorFileError as error:
             raise CommandError(f"{name}: {error}") from error
-        except OSError as error:
-            raise CommandError(
-                f"{arguments.gateway}: {error.strerror or error}", status=WRONG_USAGE
-            ) from error
+        except CannotServeError as error:
+            raise CommandError(str(error), status=WRONG_USAGE) from error
         outcomes += sent
         skipped += left
     _progress("")
     return outcomes, skipped
+
+
+def _reached(url: str) -> tuple[str, int]:
+    """Return the gateway's address, where it takes connections."""
+    address = _address(url)
+    try:
+        socket.create_connection(address, _PATIENCE).close()
+    except OSError as error:
+        raise CommandError(f"{url}: {error.strerror or error}", status=WRONG_USAGE) from error
+    return address
 
 
 def _address(url: str) -> tuple[str, int]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from connector.diagnosis.judging import framed
 from connector.errors import CODES
@@ -16,12 +17,13 @@ if TYPE_CHECKING:
 PATIENCE: Final = 15.0
 """Seconds for the whole exchange."""
 _MOST: Final = 1 << 20
+"""Octets of an answer's body that are looked at."""
 # What a gateway says of the merchant, once the request has verified.
 OF_THE_MERCHANT: Final = frozenset({"upstream_unreachable", "upstream_timeout", "outcome_unknown"})
 
 
 class Reply(NamedTuple):
-    """What came back: status 0 where the connection closed without an answer."""
+    """What came back: status 0 where the connection ended without an answer in HTTP."""
 
     status: int
     code: str
@@ -38,16 +40,17 @@ async def exchange(host: str, port: int, request: WireRequest) -> Reply:
 
     TimeoutError after ``PATIENCE`` seconds.
     """
+    loop = asyncio.get_running_loop()
     async with asyncio.timeout(PATIENCE):
-        reader, writer = await asyncio.open_connection(host, port)
+        transport, answer = await loop.create_connection(
+            lambda: _Answer(request.method, loop.create_future()), host, port
+        )
         try:
-            # Whoever has refused already may have hung up.
-            with contextlib.suppress(ConnectionError):
-                writer.write(octets_of(request))
-                await writer.drain()
-            return await _reply(reader, request.method)
+            # Whoever refuses early may hang up while this is written.
+            transport.write(octets_of(request))
+            return await answer.reply
         finally:
-            writer.close()
+            transport.abort()
 
 
 def octets_of(request: WireRequest) -> bytes:
@@ -57,23 +60,44 @@ def octets_of(request: WireRequest) -> bytes:
     return first + lines + b"\r\n" + request.body
 
 
-async def _reply(reader: asyncio.StreamReader, method: str) -> Reply:
-    try:
-        head = await reader.readuntil(b"\r\n\r\n")
-        while head.startswith(b"HTTP/1.1 1"):
-            head = await reader.readuntil(b"\r\n\r\n")
-        status = int(head.split(b" ", 2)[1])
-        _, found, rest = head.lower().partition(b"\r\ncontent-length:")
-        length = int(rest.partition(b"\r\n")[0]) if found else 0
-    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
-        return Reply(0, "")
-    except (ValueError, IndexError):
-        return Reply(0, "")  # no HTTP
-    body = b""
-    if method != "HEAD" and 0 < length <= _MOST:
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-            body = await reader.readexactly(length)
-    return Reply(status, _code(body))
+class _Answer(asyncio.Protocol):
+    """Reads one answer, and those with a status of 1xx before it."""
+
+    def __init__(self, method: str, reply: asyncio.Future[Reply]) -> None:
+        self.reply = reply
+        self._without_body = method == "HEAD"
+        self._parser = HttpResponseParser(self)
+        self._body = bytearray()
+        self._status = 0
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except (HttpParserError, HttpParserUpgrade):
+            self._finish()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        # RFC 9112 section 6.3: this, too, may be how an answer ends.
+        del exc
+        self._finish()
+
+    def on_headers_complete(self) -> None:
+        status = self._parser.get_status_code()
+        self._status = status if status >= 200 else 0
+        if self._without_body and self._status:
+            self._finish()
+
+    def on_body(self, data: bytes) -> None:
+        if len(self._body) < _MOST:
+            self._body += data
+
+    def on_message_complete(self) -> None:
+        if self._status:
+            self._finish()
+
+    def _finish(self) -> None:
+        if not self.reply.done():
+            self.reply.set_result(Reply(self._status, _code(bytes(self._body))))
 
 
 def _code(body: bytes) -> str:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from connector.diagnosis.vectors import Accept
-from connector.diagnosis.wire.signing import Resigner, replaced
-from connector.diagnosis.wire.times import moved_times
+from connector.diagnosis.wire.signing import Resigner, Versions, replaced
+from connector.diagnosis.wire.spoiling import carried_text
+from connector.diagnosis.wire.times import mover, shift
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from connector.diagnosis.vectors import Case, VectorFile, WireRequest
+    from connector.diagnosis.wire.bases import Move
     from connector.diagnosis.wire.places import Surroundings
     from connector.steps import RawHeaders
 
@@ -26,55 +30,88 @@ class Mover:
         self._resigner = Resigner(file.keys)
 
     def move(self, case: Case, around: Surroundings, now: int) -> WireRequest:
-        """Return the case's request as it is to be sent at UNIX time ``now``."""
-        moved = _moved(case, around, now)
-        replacements = self._resigner.replacements(case.request, moved)
+        """Return the case's request as it is to be sent at UNIX time ``now``.
+
+        Raises UnknownSignatureError where it cannot be signed as the case is.
+        """
         positive = self._cases.get(case.differs_from)
-        if positive is not None:
-            # What was made over something else was made over that.
-            theirs = _moved(positive, around, now)
-            moved = moved._replace(headers=_shared(case, positive, moved, theirs))
-            replacements = {
-                **self._resigner.replacements(positive.request, theirs),
-                **self._resigner.replacements(case.request, moved),
-            }
-        headers: RawHeaders = [
-            (name, _signed_again(name, value, replacements)) for name, value in moved.headers
-        ]
-        return moved._replace(headers=headers)
+        times = _moved_times(case, positive, now)
+        mine = _moved(case.request, around, times)
+        if positive is None:
+            return _signed(mine, self._resigner.remade(mine, {}))
+        theirs = _moved(positive.request, around, times)
+        # What was made over something else was made over that.
+        known = self._resigner.remade(theirs, {})
+        sent = _signed(mine, self._resigner.remade(mine, known))
+        return _spoilt(sent, mine.old, theirs.old, _signed(theirs, known))
 
 
-def _moved(case: Case, around: Surroundings, now: int) -> WireRequest:
-    """Move what the request names; its signatures are still the old ones."""
+def _moved_times(case: Case, positive: Case | None, now: int) -> Move:
+    """Where a case's times are those of its positive, it is not they that decide."""
+    texts = _times(case.request)
     accepted = isinstance(case.expect, Accept)
-    headers: RawHeaders = []
-    for name, value in case.request.headers:
-        text, lower = value.decode("latin-1"), name.lower()
-        if lower in _NAMES_DOCUMENTS:
-            text = around.with_documents(text)
-        elif lower == b"host":
-            text = around.with_authority(text)
-        elif lower in _HAS_TIMES:
-            text = moved_times(text, case.now, now, accepted=accepted)
-        headers.append((name, text.encode("latin-1")))
-    target = case.request.target
-    if not target.startswith("/"):
-        target = around.with_authority(target)
-    return case.request._replace(target=target, headers=headers)
+    if positive is not None and (positive.now, _times(positive.request)) == (case.now, texts):
+        accepted = True
+    return mover(shift(texts, case.now, now, accepted=accepted))
 
 
-def _shared(
-    case: Case, positive: Case, ours: WireRequest, theirs: WireRequest
-) -> list[tuple[bytes, bytes]]:
-    """Take over the moved lines of the positive where both cases had the same line."""
-    moved = dict(zip(positive.request.headers, theirs.headers, strict=True))
+def _times(request: WireRequest) -> list[str]:
     return [
-        moved.get(original, line)
-        for original, line in zip(case.request.headers, ours.headers, strict=True)
+        value.decode("latin-1") for name, value in request.headers if name.lower() in _HAS_TIMES
     ]
 
 
-def _signed_again(name: bytes, value: bytes, replacements: dict[str, str]) -> bytes:
-    if name.lower() not in _HAS_SIGNATURES:
-        return value
-    return replaced(value.decode("latin-1"), replacements).encode("latin-1")
+def _moved(request: WireRequest, around: Surroundings, times: Move) -> Versions:
+    """Move what the request names; its signatures are still the old ones."""
+    by_name: dict[bytes, Move] = {
+        **dict.fromkeys(_NAMES_DOCUMENTS, around.with_documents),
+        **dict.fromkeys(_HAS_TIMES, times),
+        b"host": around.with_authority,
+    }
+    headers = _each_value(
+        request.headers, lambda name, text: by_name[name](text) if name in by_name else text
+    )
+    target = request.target
+    if not target.startswith("/"):
+        target = around.with_authority(target)
+    return Versions(
+        request,
+        request._replace(target=target, headers=headers),
+        lambda text: times(around.with_authority(around.with_documents(text))),
+        around.endpoint,
+    )
+
+
+def _signed(versions: Versions, remade: dict[bytes, bytes]) -> WireRequest:
+    headers = _each_value(
+        versions.new.headers,
+        lambda name, text: replaced(text, remade) if name in _HAS_SIGNATURES else text,
+    )
+    return versions.new._replace(headers=headers)
+
+
+def _spoilt(
+    sent: WireRequest, old: WireRequest, positive: WireRequest, theirs: WireRequest
+) -> WireRequest:
+    """Change the text of a signature header as it was changed, where nothing in it was known."""
+    made = {
+        name.lower(): (value.decode("latin-1"), new.decode("latin-1"))
+        for (name, value), (_, new) in zip(positive.headers, theirs.headers, strict=True)
+        if name.lower() in _HAS_SIGNATURES
+    }
+    unchanged = {value.decode("latin-1") for _, value in old.headers}
+
+    def spoilt(name: bytes, text: str) -> str:
+        if name not in made or text not in unchanged:
+            return text
+        good, new = made[name]
+        return carried_text(good, text, new) or text
+
+    return sent._replace(headers=_each_value(sent.headers, spoilt))
+
+
+def _each_value(headers: RawHeaders, change: Callable[[bytes, str], str]) -> RawHeaders:
+    return [
+        (name, change(name.lower(), value.decode("latin-1")).encode("latin-1"))
+        for name, value in headers
+    ]

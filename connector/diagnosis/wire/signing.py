@@ -1,49 +1,59 @@
 """Signs a moved request again, exactly as the case was signed: faults included.
 
-A signature that verifies over what the case shows is made again over what is sent. One that does
-not was made over something else, or spoilt: then it is the signature of the accepted case from
-which this one differs, put through the same change.
+For each signature of the case it is found out what it was made over: what the case shows, or what
+some mistake makes of that. The same of the moved request is signed. A signature that was spoilt
+afterwards is that of the accepted case from which this one differs, put through the same change.
 """
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from cryptography.hazmat.primitives.asymmetric.utils import (
-    decode_dss_signature,
-    encode_dss_signature,
-)
+from cryptography.hazmat.primitives.asymmetric import ec
 
-from canonical import (
-    CanonicalError,
-    Key,
-    Request,
-    load_key,
-    parse_signatures,
-    signature_base,
-    verify_envelope,
-)
-from canonical.base64 import encode_url
-from canonical.envelope import envelope
+from canonical import CanonicalError, Request, load_key, parse_signatures, signature_base
+from connector.diagnosis.causes.encodings import size_of, value_readings
+from connector.diagnosis.wire import bases, envelopes
+from connector.diagnosis.wire.spoiling import carried, is_constant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
+    from canonical import Key, Signature
     from connector.diagnosis.vectors import WireRequest
+    from connector.diagnosis.wire.bases import Move
 
-_SIGNATURE: Final = b"Signature"
-_JWS: Final = b"Request-Signature"
+_JWS: Final = b"request-signature"
 _META: Final = b"talos-signature-meta"
 _TO_URL: Final = str.maketrans("+/", "-_")
 
 _OWN: Final = frozenset("+/")
-_ATTEMPTS: Final = 16
-"""ECDSA signatures differ each time, and nearly all of them have one of the two."""
+_ATTEMPTS: Final = 4096
+"""ECDSA signatures differ each time; one in 128 begins with a zero octet, which a case may need."""
+_ORDERS: Final = {
+    "ES256": ec.SECP256R1().group_order,
+    "ES384": ec.SECP384R1().group_order,
+}
 
-Replacements = dict[str, str]
-"""Text of an old signature to that of the new one."""
+Remade = dict[bytes, bytes]
+"""Octets of an old signature to those of the new one."""
+
+
+class UnknownSignatureError(Exception):
+    """What a signature was made over, or how it was spoilt, cannot be told from the file."""
+
+
+class Versions(NamedTuple):
+    """A request as the file has it and as it is to be sent, with what moves texts between them."""
+
+    old: WireRequest
+    new: WireRequest
+    move: Move
+    endpoint: str
+    """The path of the REST endpoint, without the slash at its end."""
 
 
 class Resigner:
@@ -52,64 +62,76 @@ class Resigner:
     def __init__(self, keys: Mapping[str, Mapping[str, Any]]) -> None:
         self._keys: list[Key] = [load_key(dict(jwk)) for jwk in keys.values()]
 
-    def replacements(self, original: WireRequest, moved: WireRequest) -> Replacements:
-        """Return what has to be replaced, of all that verifies over the original."""
-        old, new = message_of(original), message_of(moved)
-        found = dict(self._of_signatures(old, new))
+    def remade(self, versions: Versions, known: Mapping[bytes, bytes]) -> Remade:
+        """Return the new octets of each signature of the old request, and those ``known``.
+
+        ``known`` are those of the accepted case. A malformed header has none that could be read.
+        Raises UnknownSignatureError.
+        """
+        old, new = message_of(versions.old), message_of(versions.new)
+        found = dict(known)
         if _META in old.headers.index:
-            found |= self._of_envelope(old, new)
+            found |= self._of_envelope(old, new, versions.endpoint, known)
+        try:
+            signatures = parse_signatures(old)
+            members = {each.label: each for each in parse_signatures(new)}
+        except CanonicalError:
+            return found
+        for signature in signatures:
+            if signature.value not in known and not is_constant(signature.value):
+                made = self._of_signature(
+                    (old, signature), (new, members[signature.label]), versions.move, known
+                )
+                if made is None:
+                    raise UnknownSignatureError(signature.label)
+                found[signature.value] = made
         return found
 
-    def _of_signatures(self, old: Request, new: Request) -> Iterator[tuple[str, str]]:
-        try:
-            members = {each.label: each for each in parse_signatures(new)}
-            signatures = parse_signatures(old)
-        except CanonicalError:
-            return
-        for signature in signatures:
-            try:
-                base = signature_base(old, signature)
-                wanted = signature_base(new, members[signature.label])
-            except (CanonicalError, KeyError):
-                continue
-            for _ in range(_ATTEMPTS):
-                made = self._made_again(signature.value, base, wanted)
-                if made is not None:
-                    yield _text(signature.value), _text(made)
-                # Without these characters base64url would look like base64.
-                if made is None or not _OWN.isdisjoint(_text(made)):
-                    break
+    def _of_signature(
+        self,
+        old: tuple[Request, Signature],
+        new: tuple[Request, Signature],
+        move: Move,
+        known: Mapping[bytes, bytes],
+    ) -> bytes | None:
+        value, keyid = old[1].value, old[1].parameters.get("keyid")
+        named = [key for key in self._keys if key.kid == keyid]
+        return (
+            _made_over(self._keys, _right_base(old, new), value)
+            or _carried(value, known)
+            # There are many mistakes, and whoever makes one does not take another's key as well.
+            or _made_over(named or self._keys, bases.pairs(old, new, move), value)
+        )
 
-    def _made_again(self, value: bytes, base: bytes, wanted: bytes) -> bytes | None:
-        for key in self._keys:
-            if _verifies(key, value, base):
-                return key.sign(wanted)
-            raw = _raw_of_der(value, key)
-            if raw is not None and _verifies(key, raw, base):
-                return _der(key.sign(wanted))
-        return None
-
-    def _of_envelope(self, old: Request, new: Request) -> Replacements:
-        (jws,) = old.headers.lines(_JWS.lower()) or (b"",)
-        header = jws.partition(b".")[0].decode("latin-1")
-        for key in self._keys:
-            try:
-                verify_envelope(old, key)
-                signed = f"{header}.{encode_url(envelope(new))}".encode()
-            except CanonicalError:
-                continue
-            return {jws.decode("latin-1"): f"{header}..{encode_url(key.sign(signed))}"}
-        return {}
+    def _of_envelope(
+        self, old: Request, new: Request, endpoint: str, known: Mapping[bytes, bytes]
+    ) -> Remade:
+        (text,) = old.headers.lines(_JWS) or (b"",)
+        split = envelopes.split_jws(text.decode("latin-1"))
+        if split is None or split[1] in known or is_constant(split[1]):
+            return {}
+        pairs = list(envelopes.inputs(split[0], old, new, endpoint))
+        if not pairs:
+            return {}
+        made = _carried(split[1], known) or _made_over(self._keys, pairs, split[1])
+        if made is None:
+            raise UnknownSignatureError("Request-Signature")
+        return {split[1]: made}
 
 
-def replaced(text: str, replacements: Replacements) -> str:
-    """Return a header's value with the signatures in it replaced, spoilt as the old ones were."""
-    for old, new in replacements.items():
-        for spell in _SPELLINGS:
-            if spell(old) in text:
-                text = text.replace(spell(old), spell(new))
-                break
-    return text
+def replaced(text: str, remade: Mapping[bytes, bytes]) -> str:
+    """Return a header's value with the signatures in it replaced, however they are spelled."""
+    found = {
+        spell(_text(old)): spell(_text(new))
+        for spell in reversed(_SPELLINGS)
+        for old, new in remade.items()
+        if not is_constant(old)
+    }
+    if not found:
+        return text
+    # The longest first: one may begin like another.
+    olds = sorted(found, key=len, reverse=True)
+    return re.sub("|".join(map(re.escape, olds)), lambda match: found[match[0]], text)
 
 
 def message_of(request: WireRequest) -> Request:
@@ -132,6 +154,65 @@ _SPELLINGS: Final[tuple[Callable[[str], str], ...]] = (
 )
 
 
+def _right_base(
+    old: tuple[Request, Signature], new: tuple[Request, Signature]
+) -> list[tuple[bytes, bytes]]:
+    try:
+        return [(signature_base(*old), signature_base(*new))]
+    except CanonicalError:
+        return []  # It has none.
+
+
+def _made_over(
+    keys: Iterable[Key], pairs: Iterable[tuple[bytes, bytes]], value: bytes
+) -> bytes | None:
+    """Sign the second of the first pair over whose first the value verifies, however encoded."""
+    readings = [(key, raw) for key in keys for _, raw in value_readings(value, size_of(key))]
+    for old, new in pairs:
+        for key, raw in readings:
+            if _verifies(key, raw, old):
+                made = _signed_alike(key, raw, new)
+                return made if raw == value else carried(raw, value, made)
+    return None
+
+
+def _carried(value: bytes, known: Mapping[bytes, bytes]) -> bytes | None:
+    for good, made in known.items():
+        found = carried(good, value, made)
+        if found is not None:
+            return found
+    return None
+
+
+def _signed_alike(key: Key, like: bytes, data: bytes) -> bytes:
+    """Sign; what is particular about the octets of the other signature is so of these."""
+    for _ in range(_ATTEMPTS):
+        made = key.sign(data)
+        order = _ORDERS.get(key.algorithm)
+        if order is None:
+            return made
+        made = _with_s_like(made, like, order)
+        # Without these characters base64url would look like base64.
+        distinct = _OWN.isdisjoint(_text(like)) or not _OWN.isdisjoint(_text(made))
+        if distinct and _zeros(made) == _zeros(like):
+            return made
+    raise UnknownSignatureError(key.kid or "")
+
+
+def _with_s_like(made: bytes, like: bytes, order: int) -> bytes:
+    """Take the one of the two s that is as high as the other's: both verify."""
+    half = len(made) // 2
+    mine, other = (int.from_bytes(octets[half:]) for octets in (made, like))
+    if (mine > order // 2) == (other > order // 2):
+        return made
+    return made[:half] + (order - mine).to_bytes(half)
+
+
+def _zeros(raw: bytes) -> tuple[bool, bool]:
+    """Whether r, and whether s, begins with a zero octet."""
+    return not raw[0], not raw[len(raw) // 2]
+
+
 def _text(value: bytes) -> str:
     return b64encode(value).decode("ascii")
 
@@ -142,17 +223,3 @@ def _verifies(key: Key, value: bytes, base: bytes) -> bool:
     except CanonicalError:
         return False
     return True
-
-
-def _raw_of_der(value: bytes, key: Key) -> bytes | None:
-    size = 48 if key.algorithm == "ES384" else 32
-    try:
-        r, s = decode_dss_signature(value)
-        return r.to_bytes(size) + s.to_bytes(size)
-    except (ValueError, OverflowError):
-        return None
-
-
-def _der(raw: bytes) -> bytes:
-    half = len(raw) // 2
-    return encode_dss_signature(int.from_bytes(raw[:half]), int.from_bytes(raw[half:]))

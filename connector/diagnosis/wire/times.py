@@ -3,44 +3,51 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 _TIME: Final = re.compile(
-    r'(?P<name>;created|;expires|\biat)=(?P<kind>"?@?)(?P<seconds>[0-9]{9,11})'
+    r'(?P<name>;created|;expires|\biat)=(?P<kind>"?@?)(?P<seconds>[0-9]{9,11})(?![0-9])'
 )
-_END: Final = ";expires"
+_SKEW: Final = 30
+"""Seconds that two clocks may differ by."""
 _MARGIN: Final = 5
 """Seconds by which an edge is kept away from: a request takes its time."""
-_EDGE: Final = 25
-"""Times nearer to now than that are on no edge: clocks may differ by 30 s."""
 
 
-def moved_times(text: str, then: int, now: int, *, accepted: bool) -> str:
-    """Return the text with its times as far from ``now`` as they were from ``then``.
+def shift(texts: Iterable[str], then: int, now: int, *, accepted: bool) -> int:
+    """Return what is to be added to all times in these texts, in seconds.
 
-    Times are what ``created``, ``expires`` and Talos's ``iat`` say, in UNIX seconds.
-    A time that is good to the second becomes better by ``_MARGIN`` seconds, one that is bad worse.
+    Times are what ``created``, ``expires`` and Talos's ``iat`` say, in UNIX seconds. All of them
+    move together, so that they stay as far from each other as they were; they come to be as far
+    from ``now`` as they were from ``then``, or ``_MARGIN`` seconds later where their decision would
+    be another one a moment after ``now``.
     """
-    ahead = max(
-        (int(match["seconds"]) - then for match in _TIME.finditer(text) if match["name"] != _END),
-        default=0,
-    )
+    distances = [
+        (match["name"], int(match["seconds"]) - then)
+        for text in texts
+        for match in _TIME.finditer(text)
+    ]
+    late = any(_turns(name, distance, accepted=accepted) for name, distance in distances)
+    return now - then + (_MARGIN if late else 0)
+
+
+def _turns(name: str, distance: int, *, accepted: bool) -> bool:
+    """Whether the time decides otherwise soon after the moment from which it is this distant."""
+    if name == ";expires":
+        return -_SKEW <= distance < _MARGIN - _SKEW  # still good, and soon past
+    if _SKEW < distance <= _SKEW + _MARGIN:
+        return True  # still in the future
+    # How old it may be is the settings' business; what is accepted may be as old as it can be.
+    return accepted and distance < -_SKEW
+
+
+def mover(seconds: int) -> Callable[[str], str]:
+    """Return what adds these seconds to all times in a text."""
 
     def moved(match: re.Match[str]) -> str:
-        distance = int(match["seconds"]) - then
-        if match["name"] != _END or distance < 0:
-            distance += _off_the_edge(distance, accepted=accepted)
-        elif ahead > 0:
-            # It stays as far behind created as it was.
-            distance += _off_the_edge(ahead, accepted=accepted)
-        return f"{match['name']}={match['kind']}{now + distance}"
+        return f"{match['name']}={match['kind']}{int(match['seconds']) + seconds}"
 
-    return _TIME.sub(moved, text)
-
-
-def _off_the_edge(distance: int, *, accepted: bool) -> int:
-    """Return the seconds by which to move a time. Nearer to now is better: less old, less early."""
-    if abs(distance) < _EDGE:
-        return 0
-    nearer = _MARGIN if distance < 0 else -_MARGIN
-    return nearer if accepted else -nearer
+    return lambda text: _TIME.sub(moved, text)
