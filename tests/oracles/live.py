@@ -5,14 +5,16 @@ from __future__ import annotations
 import base64
 import json
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from connector.diagnosis.vectors import RFC9421
-from tests.end_to_end.gateway import configuration, running_gateway
+from tests.end_to_end.gateway import PATIENCE, configuration, running_gateway
 from tests.end_to_end.merchant import AUTHORITY, PROFILE_PATH, Merchant
 from tests.end_to_end.platform import CHECKOUTS, ORDERS, Draft, Platform
 from tests.oracles.agreement import ENOUGH
+from tests.oracles.programs import OracleError
 from tests.oracles.tasks import labels
 from tests.oracles.verdicts import CANNOT, REFUSED, VERIFIED
 
@@ -102,7 +104,10 @@ def _published(gateway: RunningGateway, authority: str) -> list[dict[str, Any]]:
     """Fetch the profile as any platform does, and return the keys in it."""
     asked = Draft("GET", PROFILE_PATH).add("Host", authority).wire()
     answer = gateway.ask(asked)
+    give_up = time.monotonic() + PATIENCE
     while answer.status == 502:  # until the gateway has fetched the merchant's own
+        if time.monotonic() > give_up:
+            raise OracleError("the gateway never published the merchant's profile")
         answer = gateway.ask(asked)
     keys: list[dict[str, Any]] = json.loads(answer.body)["keys"]
     return keys

@@ -47,7 +47,8 @@ class Oracle(NamedTuple):
 def verdicts(output: str, count: int) -> list[Verdict]:
     """Read what an oracle wrote about so many tasks; raises OracleError."""
     found = []
-    for line in output.splitlines():
+    # Not splitlines: text in a verdict may have a separator of Unicode in it.
+    for line in filter(None, output.split("\n")):
         given = json.loads(line)
         if given["verdict"] not in WORDS:
             raise OracleError(f"a verdict {given['verdict']!r}")
