@@ -25,6 +25,14 @@ if TYPE_CHECKING:
 _NO_MERCHANT: Final = "unknown_authority"
 _BAD_URL: Final = "invalid_profile_url"
 
+_TOO_LATE: Final = Reply(-1, "")
+_NOT_TAKEN: Final = Reply(-2, "")
+_SAID: Final = {
+    0: "the connection ended without an answer",
+    _TOO_LATE.status: "no answer in time",
+    _NOT_TAKEN.status: "the gateway took no connection",
+}
+
 
 class Sendable(NamedTuple):
     """A case as it is sent, and the code that is expected; empty for an accepted one."""
@@ -127,15 +135,6 @@ def problem(sent: Sendable, reply: Reply) -> str:
     if reply.accepted or not reply.code:
         return f"no refusal: {_said(reply)}"
     return "" if reply.code == sent.code else f"code is {reply.code}"
-
-
-_TOO_LATE: Final = Reply(-1, "")
-_NOT_TAKEN: Final = Reply(-2, "")
-_SAID: Final = {
-    0: "the connection ended without an answer",
-    _TOO_LATE.status: "no answer in time",
-    _NOT_TAKEN.status: "the gateway took no connection",
-}
 
 
 def _said(reply: Reply) -> str:

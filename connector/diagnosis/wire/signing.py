@@ -30,13 +30,12 @@ _JWS: Final = b"request-signature"
 _META: Final = b"talos-signature-meta"
 _TO_URL: Final = str.maketrans("+/", "-_")
 
+_ED25519: Final = "Ed25519"
 _OWN: Final = frozenset("+/")
 _ATTEMPTS: Final = 4096
 """ECDSA signatures differ each time; one in 128 begins with a zero octet, which a case may need."""
-_ORDERS: Final = {
-    "ES256": ec.SECP256R1().group_order,
-    "ES384": ec.SECP384R1().group_order,
-}
+# SEC 2 sections 2.4.2 and 2.5.1: the orders of the groups, by the octets of r and of s.
+_ORDERS: Final = {32: ec.SECP256R1().group_order, 48: ec.SECP384R1().group_order}
 
 Remade = dict[bytes, bytes]
 """Octets of an old signature to those of the new one."""
@@ -97,8 +96,8 @@ class Resigner:
         value, keyid = old[1].value, old[1].parameters.get("keyid")
         named = [key for key in self._keys if key.kid == keyid]
         return (
-            _made_over(self._keys, _right_base(old, new), value)
-            or _carried(value, known)
+            _carried(value, known)
+            or _made_over(self._keys, _right_base(old, new), value)
             # There are many mistakes, and whoever makes one does not take another's key as well.
             or _made_over(named or self._keys, bases.pairs(old, new, move), value)
         )
@@ -172,26 +171,23 @@ def _made_over(
         for key, raw in readings:
             if _verifies(key, raw, old):
                 made = _signed_alike(key, raw, new)
-                return made if raw == value else carried(raw, value, made)
+                return made if raw == value else carried([(raw, made)], value)
     return None
 
 
 def _carried(value: bytes, known: Mapping[bytes, bytes]) -> bytes | None:
-    for good, made in known.items():
-        found = carried(good, value, made)
-        if found is not None:
-            return found
-    return None
+    pairs = list(known.items())
+    pairs += [(_other(good), _other(made)) for good, made in pairs if len(good) // 2 in _ORDERS]
+    return carried(pairs, value)
 
 
 def _signed_alike(key: Key, like: bytes, data: bytes) -> bytes:
     """Sign; what is particular about the octets of the other signature is so of these."""
     for _ in range(_ATTEMPTS):
         made = key.sign(data)
-        order = _ORDERS.get(key.algorithm)
-        if order is None:
+        if key.algorithm == _ED25519:
             return made
-        made = _with_s_like(made, like, order)
+        made = made if _is_high(made) == _is_high(like) else _other(made)
         # Without these characters base64url would look like base64.
         distinct = _OWN.isdisjoint(_text(like)) or not _OWN.isdisjoint(_text(made))
         if distinct and _zeros(made) == _zeros(like):
@@ -199,13 +195,16 @@ def _signed_alike(key: Key, like: bytes, data: bytes) -> bytes:
     raise UnknownSignatureError(key.kid or "")
 
 
-def _with_s_like(made: bytes, like: bytes, order: int) -> bytes:
-    """Take the one of the two s that is as high as the other's: both verify."""
-    half = len(made) // 2
-    mine, other = (int.from_bytes(octets[half:]) for octets in (made, like))
-    if (mine > order // 2) == (other > order // 2):
-        return made
-    return made[:half] + (order - mine).to_bytes(half)
+def _other(raw: bytes) -> bytes:
+    """Return the other ECDSA signature that verifies where this one does: -s in place of s."""
+    half = len(raw) // 2
+    s = -int.from_bytes(raw[half:]) % _ORDERS[half]
+    return raw[:half] + s.to_bytes(half)
+
+
+def _is_high(raw: bytes) -> bool:
+    half = len(raw) // 2
+    return int.from_bytes(raw[half:]) > _ORDERS[half] // 2
 
 
 def _zeros(raw: bytes) -> tuple[bool, bool]:

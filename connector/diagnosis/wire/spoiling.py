@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 _ALPHABET: Final = f"{ascii_uppercase}{ascii_lowercase}{digits}+/"  # RFC 4648 section 4
 _LEAST: Final = 8
@@ -31,28 +31,48 @@ def is_constant(value: bytes) -> bool:
     return len(value) < 2 * _LEAST or len(set(value)) <= 2
 
 
-def carried(good: bytes, spoilt: bytes, made: bytes) -> bytes | None:
-    """Return what the change from ``good`` to ``spoilt`` makes of ``made``.
+def carried(pairs: Iterable[tuple[bytes, bytes]], spoilt: bytes) -> bytes | None:
+    """Return what the change that led to ``spoilt`` makes of another signature.
 
-    None where the two have nothing in common, or ``made`` is of another length than ``good``.
+    ``pairs`` are good signatures, of which one may have become ``spoilt``, each with the other
+    signature of the same length that stands for it now. None where ``spoilt`` has nothing in common
+    with any of them.
     """
-    if len(good) != len(made):
-        return None
+    pairs = [(good, made) for good, made in pairs if len(good) == len(made)]
+    for good, made in pairs:
+        found = _encoded(good, spoilt, made) or _flipped(good, spoilt, made)
+        if found is not None:
+            return found
+    sliced = [_of_slices(good, spoilt, made) for good, made in pairs]
+    # The one that explains most of it.
+    most, found = max(sliced, default=(0, b""))
+    return found if most else None
+
+
+def _encoded(good: bytes, spoilt: bytes, made: bytes) -> bytes | None:
     for encode in _ENCODINGS:
         if encode(good) == spoilt:
             return encode(made)
-    if len(good) == len(spoilt):
-        added = _scalar(spoilt) - _scalar(good)
-        if good[:32] == spoilt[:32] and added in (_ED25519_ORDER, -_ED25519_ORDER):
-            return made[:32] + (_scalar(made) + added).to_bytes(32, "little")
-        mask = bytes(x ^ y for x, y in zip(good, spoilt, strict=True))
-        if len(mask) - mask.count(0) <= _MOST_FLIPPED:
-            return bytes(x ^ y for x, y in zip(made, mask, strict=True))
-    return _of_slices(good, spoilt, made)
+    return None
+
+
+def _flipped(good: bytes, spoilt: bytes, made: bytes) -> bytes | None:
+    if len(good) != len(spoilt):
+        return None
+    added = _scalar(spoilt) - _scalar(good)
+    if good[:32] == spoilt[:32] and added in (_ED25519_ORDER, -_ED25519_ORDER):
+        return made[:32] + (_scalar(made) + added).to_bytes(32, "little")
+    mask = bytes(x ^ y for x, y in zip(good, spoilt, strict=True))
+    if len(mask) - mask.count(0) > _MOST_FLIPPED:
+        return None
+    return bytes(x ^ y for x, y in zip(made, mask, strict=True))
 
 
 def carried_text(good: str, spoilt: str, made: str) -> str | None:
-    """Return what the change from one text to the other makes of a third; None as ``carried``."""
+    """Return what the change from one text to the other makes of a third.
+
+    None where the two are not alike, or the third is of another length.
+    """
     matcher = SequenceMatcher(None, good, spoilt, autojunk=False)
     if len(good) != len(made) or matcher.ratio() < _ALIKE:
         return None
@@ -68,22 +88,25 @@ def carried_text(good: str, spoilt: str, made: str) -> str | None:
     return "".join(parts)
 
 
-def _of_slices(good: bytes, spoilt: bytes, made: bytes) -> bytes | None:
-    """Tell the spoilt one as slices of the good one, from either end, and octets of its own."""
-    parts, at, known = [], 0, False
+def _of_slices(good: bytes, spoilt: bytes, made: bytes) -> tuple[int, bytes]:
+    """Tell the spoilt one as slices of the good one, from either end, and octets of its own.
+
+    Return how many octets were found, and the same of the other signature.
+    """
+    parts, at, known = [], 0, 0
     while at < len(spoilt):
         for octets, others in ((good, made), (good[::-1], made[::-1])):
             length = _longest(octets, spoilt[at:])
             if length:
                 start = octets.index(spoilt[at : at + length])
                 parts.append(others[start : start + length])
-                known = True
+                known += length
                 break
         else:
             length = 1
             parts.append(spoilt[at : at + 1])
         at += length
-    return b"".join(parts) if known else None
+    return known, b"".join(parts)
 
 
 def _longest(octets: bytes, wanted: bytes) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import pytest
 
@@ -46,6 +47,16 @@ def test_a_request_goes_out_as_it_stands_with_its_length() -> None:
             Reply(401, "key_not_found"),
         ),
         (answer(b"{}", "200 OK"), Reply(200, "")),
+        # RFC 9112 sections 7.1 and 6.3: in chunks, and until the connection ends.
+        (
+            (
+                b"HTTP/1.1 401 No\r\nTransfer-Encoding: chunked\r\n\r\n"
+                b'a\r\n{"code": "\r\n13\r\nsignature_invalid"}\r\n0\r\n\r\n'
+            ),
+            Reply(401, "signature_invalid"),
+        ),
+        (b'HTTP/1.1 401 No\r\n\r\n{"code": "key_not_found"}', Reply(401, "key_not_found")),
+        (b"HTTP/1.1 204 None\r\n\r\n", Reply(204, "")),
         (answer(b'{"code": "no_code_of_ours"}'), Reply(401, "")),
         (answer(b'{"code": []}'), Reply(401, "")),
         (answer(b"[" * 100_000), Reply(401, "")),
@@ -79,3 +90,31 @@ def test_only_what_came_from_behind_the_gateway_is_an_acceptance(
     reply: Reply, *, accepted: bool
 ) -> None:
     assert reply.accepted is accepted
+
+
+def test_an_answer_to_head_has_no_body_to_wait_for() -> None:
+    answered = b"HTTP/1.1 404 No\r\nContent-Length: 30\r\n\r\n"
+    assert reply_to(answered, REQUEST._replace(method="HEAD")) == Reply(404, "")
+
+
+def test_a_refusal_is_read_though_the_rest_of_the_request_is_not() -> None:
+    async def run() -> Reply:
+        async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(answer(b'{"code": "payload_too_large"}', "413 No"))
+            await writer.drain()
+            writer.transport.abort()
+
+        server = await asyncio.start_server(refuse, "127.0.0.1", 0, limit=4096)
+        async with server:
+            host, port = server.sockets[0].getsockname()
+            return await exchange(host, port, REQUEST._replace(body=bytes(8 << 20)))
+
+    assert asyncio.run(run()) == Reply(413, "payload_too_large")
+
+
+def test_a_gateway_that_takes_no_connection_is_an_error() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        host, port = listener.getsockname()
+    with pytest.raises(ConnectionRefusedError):
+        asyncio.run(exchange(host, port, REQUEST))
