@@ -72,26 +72,26 @@ def as_json(outcomes: Sequence[Outcome], skipped: Sequence[Skipped] = ()) -> str
 def as_junit(outcomes: Sequence[Outcome], skipped: Sequence[Skipped] = ()) -> bytes:
     """Show JUnit XML: one suite a file, as continuous-integration servers read it."""
     root = ET.Element("testsuites", name="ucp-signature-vectors")
-    by_file: dict[str, list[Outcome]] = {}
-    for outcome in outcomes:
-        by_file.setdefault(outcome.file, []).append(outcome)
-    for file, group in by_file.items():
+    files = [outcome.file for outcome in outcomes] + [each.file for each in skipped]
+    # A file of which nothing was sent is told, too.
+    for file in dict.fromkeys(files):
+        group = [outcome for outcome in outcomes if outcome.file == file]
+        left = [each for each in skipped if each.file == file]
         suite = ET.SubElement(
             root,
             "testsuite",
             name=file,
-            tests=str(len(group)),
+            tests=str(len(group) + len(left)),
             failures=str(sum(not outcome.good for outcome in group)),
             errors="0",
-            skipped=str(sum(each.file == file for each in skipped)),
+            skipped=str(len(left)),
             time=f"{sum(outcome.seconds for outcome in group):.3f}",
         )
         for outcome in group:
             _test_case(suite, file, outcome)
-        for each in skipped:
-            if each.file == file:
-                case = ET.SubElement(suite, "testcase", classname=file, name=each.id)
-                ET.SubElement(case, "skipped", message=each.reason)
+        for each in left:
+            case = ET.SubElement(suite, "testcase", classname=file, name=each.id)
+            ET.SubElement(case, "skipped", message=each.reason)
     ET.indent(root)
     data: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
     return data + b"\n"

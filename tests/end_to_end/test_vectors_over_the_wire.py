@@ -135,3 +135,41 @@ def test_a_gateway_that_is_not_there_is_told_in_one_line(
     assert run(("127.0.0.1", free_port()), free_port(), str(VECTORS / "times.json")) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "127.0.0.1" in line
+
+
+def test_an_address_that_the_profile_server_cannot_have_is_told_in_one_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    # Of all interfaces, so that none of its addresses is left.
+    with socket.create_server(("", 0)) as taken, saying(ACCEPTS) as gateway:
+        status = run(gateway, taken.getsockname()[1], str(VECTORS / "times.json"))
+
+    assert status == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "the profile server cannot listen on 127." in line
+
+
+def test_a_gateway_that_a_request_ends_fails_and_the_rest_is_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        # The first connection is to see whether it is there at all.
+        listener.accept()[0].close()
+        connection, _ = listener.accept()
+        listener.close()
+        with connection:
+            connection.recv(65536)
+            connection.sendall(ACCEPTS)
+
+    thread = threading.Thread(target=serve)
+    address = listener.getsockname()
+    thread.start()
+    status = run(address, free_port(), str(VECTORS / "times.json"))
+    thread.join()
+
+    decided = [case["decided"] for case in json.loads(capsys.readouterr().out)["cases"]]
+    assert status == 1
+    assert decided[0] == "accept (200)"
+    assert set(decided[1:]) == {"the gateway took no connection"}

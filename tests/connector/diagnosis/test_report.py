@@ -7,7 +7,7 @@ import pytest
 
 from connector.diagnosis.report import as_json, as_junit, as_table
 from connector.diagnosis.vectors import Accept, Reject
-from connector.diagnosis.verdicts import Outcome, Refused, brief, difference
+from connector.diagnosis.verdicts import Outcome, Refused, Skipped, brief, difference
 
 ACCEPT = Accept("https://p.example/", "k", "sig1", '"@method": GET\n"@signature-params": ()')
 REFUSED = Refused("signature_invalid", "expired", "expired 31 s ago")
@@ -91,3 +91,32 @@ def test_junit_is_xml_with_a_suite_a_file() -> None:
     assert failure is not None
     assert failure.get("message") == "expected accept: no <�>"
     assert suites[0].find("testcase/failure") is None
+
+
+LEFT = [Skipped("a.json", "three", "not here"), Skipped("c.json", "four", "not here")]
+
+
+def test_junit_tells_what_was_not_sent() -> None:
+    root = ET.fromstring(as_junit([GOOD], LEFT))  # noqa: S314 - made just here
+
+    suites = root.findall("testsuite")
+    assert [(s.get("name"), s.get("tests"), s.get("skipped")) for s in suites] == [
+        ("a.json", "2", "1"),
+        ("c.json", "1", "1"),
+    ]
+    assert [each.get("message") for each in root.findall("testsuite/testcase/skipped")] == [
+        "not here",
+        "not here",
+    ]
+
+
+def test_table_and_json_tell_what_was_not_sent() -> None:
+    assert as_table([GOOD], LEFT).split("\n")[-3:] == [
+        "not sent: not here",
+        "  three, four",
+        "1 of 1 cases as expected, 2 not sent",
+    ]
+    assert json.loads(as_json([GOOD], LEFT))["not_sent"] == [
+        {"file": "a.json", "id": "three", "reason": "not here"},
+        {"file": "c.json", "id": "four", "reason": "not here"},
+    ]
