@@ -23,7 +23,7 @@ from connector.ingress.limits import (
     LEAST_CONNECTIONS_OF_ONE,
     WireLimits,
 )
-from connector.ingress.peers import PeerLimiter
+from connector.gcra import Limiter
 from connector.ingress.sweep import Sweep
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class Ingress:
         self._max_awaited = math.ceil(limits.in_flight * AWAITED_SHARE)
         self._max_awaited_of_one = math.ceil(limits.in_flight * AWAITED_SHARE_OF_ONE)
         self._authorities = AuthorityTable(authorities, source=authority_from)
-        self._peers = PeerLimiter(per_peer.interval, per_peer.burst)
+        self._peers = Limiter(per_peer.interval, per_peer.burst)
 
     def connect(self, connection: Expiring, peer: Client) -> bool:
         """Take a connection in and watch its deadline; False where it is one too many.

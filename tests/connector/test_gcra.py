@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.ingress.peers import PeerLimiter, gcra
+from connector.gcra import Limiter, gcra
 
 
 def test_a_burst_passes_and_then_one_per_interval() -> None:
-    limiter = PeerLimiter(0.1, 3)
+    limiter = Limiter(0.1, 3)
     assert [limiter.take("a", 0.0) for _ in range(3)] == [0.0] * 3
     assert limiter.take("a", 0.0) == pytest.approx(0.1)
     assert limiter.take("a", 0.05) == pytest.approx(0.05)
@@ -17,7 +17,7 @@ def test_a_burst_passes_and_then_one_per_interval() -> None:
 
 
 def test_peers_do_not_count_for_each_other() -> None:
-    limiter = PeerLimiter(1.0, 1)
+    limiter = Limiter(1.0, 1)
     assert limiter.take("a", 0.0) == 0.0
     assert limiter.take("b", 0.0) == 0.0
     assert limiter.take("a", 0.0) > 0.0
@@ -31,7 +31,7 @@ def test_a_denied_request_costs_nothing() -> None:
 @settings(deadline=None)
 @given(st.lists(st.floats(0, 3), max_size=60), st.integers(1, 5))
 def test_no_window_admits_more_than_rate_and_burst_allow(gaps: list[float], burst: int) -> None:
-    limiter, now, admitted = PeerLimiter(0.5, burst), 0.0, []
+    limiter, now, admitted = Limiter(0.5, burst), 0.0, []
     for gap in gaps:
         now += gap
         if not limiter.take("a", now):
@@ -45,7 +45,7 @@ def test_no_window_admits_more_than_rate_and_burst_allow(gaps: list[float], burs
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 2), st.integers(0, 5)), max_size=80))
 def test_forgetting_never_changes_a_decision(visits: list[tuple[float, int]]) -> None:
-    limiter, arrivals, now = PeerLimiter(0.3, 2), dict[int, float](), 0.0
+    limiter, arrivals, now = Limiter(0.3, 2), dict[int, float](), 0.0
     for gap, peer in visits:
         now += gap
         arrivals[peer], wait = gcra(arrivals.get(peer, now), now, 0.3, 2)
@@ -53,7 +53,7 @@ def test_forgetting_never_changes_a_decision(visits: list[tuple[float, int]]) ->
 
 
 def test_filling_the_table_neither_grows_it_nor_resets_anyone() -> None:
-    limiter = PeerLimiter(1.0, 1, capacity=100)
+    limiter = Limiter(1.0, 1, capacity=100)
     assert limiter.take("attacker", 0.0) == 0.0
     for number in range(10_000):
         limiter.take(number, 0.0)
@@ -62,14 +62,14 @@ def test_filling_the_table_neither_grows_it_nor_resets_anyone() -> None:
 
 
 def test_peers_beyond_the_table_share_one_rate() -> None:
-    limiter = PeerLimiter(1.0, 2, capacity=1)
+    limiter = Limiter(1.0, 2, capacity=1)
     limiter.take("a", 0.0)
     admitted = [not limiter.take(number, 0.0) for number in range(5)]
     assert admitted == [True, True, False, False, False]
 
 
 def test_what_is_out_of_date_is_forgotten() -> None:
-    limiter = PeerLimiter(1.0, 1)
+    limiter = Limiter(1.0, 1)
     for number in range(1000):
         limiter.take(number, 0.0)
     limiter.take("a", 1.0)
@@ -80,4 +80,4 @@ def test_what_is_out_of_date_is_forgotten() -> None:
 @pytest.mark.parametrize(("interval", "burst"), [(0.0, 1), (-1.0, 1), (1.0, 0)])
 def test_a_rate_that_makes_no_sense_is_refused_at_start(interval: float, burst: int) -> None:
     with pytest.raises(ValueError, match="rate"):
-        PeerLimiter(interval, burst)
+        Limiter(interval, burst)
