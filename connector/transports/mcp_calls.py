@@ -1,0 +1,99 @@
+"""MCP tool calls as claims see them: what a key stands for, and whose answer is sent again."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any, Final
+
+from canonical import CanonicalError, canonicalize
+from canonical.jcs import parse_json
+from connector.transports.json_members import is_deep, read_object
+
+# The digests of one key are compared with each other, and REST names the same operations. These
+# begin what is hashed, none begins another, and what REST hashes begins with "rest:". So a body
+# that happens to be the canonical text of another call is still no repetition of it, and a call
+# is never answered with what was recorded over REST.
+_CALL: Final = b"mcp-call:"
+_RAW: Final = b"mcp-raw:"
+
+_MESSAGE: Final = {"jsonrpc", "id", "method", "params"}
+_NEEDED: Final = {"name", "arguments"}
+_PARAMS: Final = _NEEDED | {"_meta"}
+
+
+def payload_digest(body: bytes) -> bytes:
+    """Return the digest of what the key of a ``tools/call`` stands for: 32 octets.
+
+    It is that of the canonical name and arguments without ``meta`` (ucp-rules section 8): spelling,
+    order, ``params._meta`` and the request's id don't count. A body that is no such call, has a
+    member that a call doesn't have, or has no canonical form, counts octet by octet.
+    """
+    text = _canonical_call(body)
+    return sha256(_RAW + body if text is None else _CALL + text).digest()
+
+
+def request_id(call: bytes) -> bytes | None:
+    """Return the id of a JSON-RPC request as it is written; None where it has none.
+
+    An id is the one top-level member of this name, a string or a number (MCP, Requests).
+    """
+    message = read_object(call)
+    literal = None if message is None else message.literal("id")
+    return literal.encode() if literal is not None and _is_id(literal) else None
+
+
+def with_request_id(answer: bytes, call: bytes) -> bytes:
+    """Return a recorded answer with the id of ``call`` for its own, all other octets as they are.
+
+    The id is the one top-level member of this name and is put in as the call writes it. An answer
+    that is no JSON object or has not exactly one, or a call without an id: the answer as it is.
+    """
+    literal = request_id(call)
+    message = read_object(answer)
+    member = None if message is None else message.only("id")
+    if literal is None or message is None or member is None:
+        return answer
+    text = message.text
+    return text[: member.start].encode() + literal + text[member.end :].encode()
+
+
+def _canonical_call(body: bytes) -> bytes | None:
+    # Deep text is put aside first: how deep the parser gets depends on who called it.
+    if is_deep(body):
+        return None
+    try:
+        message = parse_json(body)
+        return canonicalize(_counting(message["params"])) if _is_call(message) else None
+    except CanonicalError:
+        return None
+
+
+def _is_call(message: Any) -> bool:
+    return (
+        isinstance(message, dict)
+        and message.keys() == _MESSAGE
+        and message["jsonrpc"] == "2.0"
+        and message["method"] == "tools/call"
+        # A bool is an int to Python.
+        and isinstance(message["id"], (str, int, float))
+        and not isinstance(message["id"], bool)
+        and _are_params(message["params"])
+    )
+
+
+def _are_params(params: Any) -> bool:
+    return (
+        isinstance(params, dict)
+        and _NEEDED <= params.keys() <= _PARAMS
+        and isinstance(params["name"], str)
+        and isinstance(params["arguments"], dict)
+    )
+
+
+def _counting(params: dict[str, Any]) -> dict[str, Any]:
+    arguments = {name: value for name, value in params["arguments"].items() if name != "meta"}
+    return {"name": params["name"], "arguments": arguments}
+
+
+def _is_id(literal: str) -> bool:
+    return literal[0] in '"-0123456789'
