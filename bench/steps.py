@@ -19,10 +19,12 @@ from bench.results import Step
 from canonical import Request, load_key, signature_base
 from connector.authentication.body import check_body
 from connector.authentication.permission import permit
+from connector.server.admissions import Admissions
 from connector.server.build import build_discovery, build_lane
 from connector.settings.loading import settings_from
 from connector.steps import Operation, Received
 from connector.telemetry.journal import new_audit_id
+from connector.telemetry.metrics import Metrics
 from connector.transports.media import check_media
 from connector.upstream.headers import answer_headers
 
@@ -75,7 +77,8 @@ def make_lane(platform: Platform, merchant_port: int) -> Lane:
     """Build what serves the bench's merchant, from the configuration of the gateway under test."""
     document = gateway_settings(1, 2, merchant_port, platform, Path("profile.json"))
     settings = settings_from(document, folder=Path.cwd())
-    return build_lane(settings, settings.merchants[0], build_discovery(settings, time.time))
+    merchant, discovery = settings.merchants[0], build_discovery(settings, time.time)
+    return build_lane(settings, merchant, discovery, Admissions(settings, Metrics()))
 
 
 async def inner_steps(lane: Lane, platform: Platform, method: str, count: int) -> Inner:

@@ -1,6 +1,6 @@
 """The pipeline, top to bottom: what happens to one request.
 
-    received → bounded → verified → sent → signed → answered
+    received → bounded → verified → admitted → sent → recorded → signed → answered
 
 ``handle`` is called with what the wire guard let through. Every step takes the values of the
 steps before it and returns the next one, or raises a Refusal; nothing reaches the merchant that
@@ -10,6 +10,7 @@ has not passed all of them.
 from __future__ import annotations
 
 import logging
+from asyncio import CancelledError
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from connector.authentication.permission import permit
@@ -19,17 +20,19 @@ from connector.steps import Answer
 from connector.telemetry.journal import Journal
 from connector.transports.media import check_media
 from connector.transports.rest import unknown_operation
-from connector.upstream.errors import UpstreamError, UpstreamUnreachable
+from connector.upstream.errors import LeaseEnded, UpstreamError, UpstreamUnreachable
 from connector.upstream.headers import answer_headers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
+    from connector.admission.control import AdmissionControl
+    from connector.admission.settlement import Settlement
     from connector.authentication.verification import Authenticator
     from connector.ingress.context import WireContext
     from connector.signing.answers import AnswerSigner
     from connector.signing.publishing import PublishedDocuments
-    from connector.steps import Received
+    from connector.steps import Caller, Claim, Operation, Received
     from connector.telemetry.decisions import DecisionLog
     from connector.telemetry.metrics import Metrics
     from connector.transports.problems import ProblemRenderer
@@ -46,6 +49,8 @@ class Lane(NamedTuple):
 
     transport: RestTransport | None
     authenticator: Authenticator
+    admission: AdmissionControl
+    settlement: Settlement
     forwarding: Forwarding
     upstream: UpstreamClient
     published: PublishedDocuments
@@ -66,16 +71,20 @@ class Gateway:
         strangers: ProblemRenderer,
         metrics: Metrics,
         log: DecisionLog,
+        fault: Callable[[str], None] | None = None,
     ) -> None:
+        """``fault`` is called at the end of each step, in tests that have the process die there."""
         self._lanes = lanes
         self._strangers = strangers
         self._metrics = metrics
         self._log = log
+        self._fault = fault
 
     async def handle(self, received: Received) -> Answer:
         """Take one received request through the pipeline and answer it."""
         lane = self._lanes[received.merchant]
-        journal = Journal(received.at, received.started, self._metrics)
+        journal = Journal(received.at, received.started, self._metrics, self._fault)
+        journal.step("receive")
         self._metrics.in_flight += 1
         try:
             answer = await self._pipeline(lane, received, journal)
@@ -87,8 +96,12 @@ class Gateway:
             )
         finally:
             self._metrics.in_flight -= 1
+            if journal.admission is not None:
+                lane.admission.leave(journal.admission)
+        answer = _with_rates(journal, answer)
         answer = self._signed(lane, received, journal, answer)
         self._tell(received.merchant, journal, answer, refusal)
+        journal.step("tell")
         return answer
 
     async def _pipeline(self, lane: Lane, received: Received, journal: Journal) -> Answer:
@@ -119,8 +132,16 @@ class Gateway:
             head = lane.forwarding.unverified(received)
             return await _forward(lane, received, head, journal, writes=writes)
         journal.step("verify")
-        head = lane.forwarding.verified(received, caller, operation, journal.audit_id)
-        return await _forward(lane, received, head, journal, writes=writes)
+        admission = journal.admission = await lane.admission.admit(
+            received, caller, operation, journal.audit_id
+        )
+        journal.step("admit")
+        if admission.refusal is not None:
+            raise admission.refusal
+        if admission.answer is not None:
+            journal.decision = "replay"
+            return _replayed(lane, received, admission.answer, journal)
+        return await _send(lane, received, caller, operation, admission.claim, journal)
 
     def refuse(self, refusal: Refusal, context: WireContext) -> Answer:
         """Answer what the wire guard refused, and tell the operator of it."""
@@ -179,15 +200,86 @@ def _accept(lines: Iterable[tuple[bytes, bytes]]) -> bytes:
     return b",".join(value for name, value in lines if name.lower() == b"accept")
 
 
+def _with_rates(journal: Journal, answer: Answer) -> Answer:
+    """Tell a verified caller of its rates, whatever the answer is."""
+    if journal.admission is None or not journal.admission.headers:
+        return answer
+    return answer._replace(headers=[*answer.headers, *journal.admission.headers])
+
+
+def _replayed(lane: Lane, received: Received, recorded: Answer, journal: Journal) -> Answer:
+    """Answer a repetition with what was recorded."""
+    body = recorded.body
+    if lane.transport is not None and type(body) is bytes:
+        body = lane.transport.replayed(received.request, body)
+    headers = [
+        *recorded.headers,
+        (b"Idempotent-Replayed", b"true"),
+        (b"Audit-ID", journal.audit_id.encode("ascii")),
+    ]
+    return Answer(recorded.status, headers, body)
+
+
+async def _send(
+    lane: Lane,
+    received: Received,
+    caller: Caller,
+    operation: Operation,
+    claim: Claim | None,
+    journal: Journal,
+) -> Answer:
+    """Forward an admitted request; a write goes out under its claim, which is then settled."""
+    if claim is None:
+        head = lane.forwarding.verified(received, caller, operation, journal.audit_id)
+        return await _forward(lane, received, head, journal, writes=operation.kind == "write")
+    settlement = lane.settlement
+    settlement.hold(claim)
+    sending = False
+    try:
+        head = lane.forwarding.verified(received, caller, operation, journal.audit_id, claim)
+        sending = True
+        answer = await _forward(lane, received, head, journal, writes=True, claim=claim)
+        recorder = lane.transport.recorder(received.request) if lane.transport else None
+        return await settlement.answered(claim, answer, recorder)
+    except Refusal as refusal:
+        if refusal.code.name == "outcome_unknown":
+            await settlement.unknown(claim)
+        else:
+            await settlement.released(claim)
+        raise
+    except CancelledError:
+        # The process ends. Its lease ends too, and until then nobody else may send it.
+        settlement.abandon(claim)
+        raise
+    except Exception:
+        # Ours. Before it was handed over, provably nothing was sent.
+        await (settlement.unknown(claim) if sending else settlement.released(claim))
+        raise
+    finally:
+        journal.step("settle")
+
+
 async def _forward(
-    lane: Lane, received: Received, head: bytes, journal: Journal, *, writes: bool
+    lane: Lane,
+    received: Received,
+    head: bytes,
+    journal: Journal,
+    *,
+    writes: bool,
+    claim: Claim | None = None,
 ) -> Answer:
     """Send the request once and turn the merchant's answer, or its absence, into ours."""
     request = received.request
     try:
         answer = await lane.upstream.send(
-            request.method.encode("ascii"), head, request.body, retry_read=request.method == "GET"
+            request.method.encode("ascii"),
+            head,
+            request.body,
+            retry_read=request.method == "GET",
+            claim=claim,
         )
+    except LeaseEnded as error:
+        raise Refusal("overloaded", "lease_ended", error.explanation) from error
     except UpstreamUnreachable as error:
         raise Refusal("upstream_unreachable", "upstream_unreachable", error.explanation) from error
     except UpstreamError as error:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from canonical import Request
+    from connector.errors import Refusal
 
 RawHeaders = list[tuple[bytes, bytes]]
 """Header lines in order: (name as spelled on the wire, value without outer white space)."""
@@ -54,6 +55,12 @@ class Caller(NamedTuple):
     version: str
     """The protocol version of the platform's profile, or as its registration states it."""
     signature_base: bytes
+    """What was signed: of an older scheme, the JWS signing input."""
+    created: int | None = None
+    """When it was signed (UNIX time); ``iat`` of a Talos envelope."""
+    expires: int | None = None
+    nonce: str | None = None
+    """``nonce`` of the signature, ``jti`` of a Talos envelope."""
 
 
 class Operation(NamedTuple):
@@ -64,6 +71,8 @@ class Operation(NamedTuple):
     """``read`` or ``write``."""
     key: str | None
     """The Idempotency-Key of a keyed write."""
+    payload: bytes = b""
+    """Of a write, the digest of what the key stands for: 32 octets."""
 
 
 class Stream(Protocol):
@@ -77,6 +86,80 @@ class Stream(Protocol):
 
     async def aclose(self) -> None:
         """End it early: the merchant's connection is closed, never pooled."""
+
+
+class Recorder(Protocol):
+    """Finds the one answer to a call among the events that pass."""
+
+    def feed(self, data: bytes) -> None:
+        """Take the next octets."""
+
+    @property
+    def answer(self) -> bytes | None:
+        """The answer, where it came and fits."""
+
+    @property
+    def answered(self) -> bool:
+        """Whether it came at all."""
+
+
+class Claim:
+    """The right to send one write, as its owner holds it: one object for each claimed write.
+
+    ``keys`` are the claim's, the answer's and, where there is one, that of the nonce or JWS that
+    goes with it (``once``: empty, ``nonce`` or ``signature``). ``until`` is the loop's time up to
+    which the lease certainly runs: it is counted from before the store was asked. ``margin`` are
+    the seconds of it that must remain when the first byte goes out. Renewals move ``until``; it is
+    the one thing here that is not what it was when it was handed over.
+    """
+
+    __slots__ = ("_margin", "keeps", "keys", "once", "payload", "token", "until")
+
+    def __init__(
+        self,
+        keys: tuple[bytes, ...],
+        payload: bytes,
+        token: bytes,
+        once: bytes,
+        keeps: tuple[float, float],
+        *,
+        margin: float,
+    ) -> None:
+        self.keys = keys
+        self.payload = payload
+        self.token = token
+        self.once = once
+        self.until = 0.0
+        self.keeps = keeps
+        """Seconds for which the answer and the claim are kept, once it is completed."""
+        self._margin = margin
+
+    @property
+    def send_by(self) -> float:
+        """The loop's time after which not a first byte may go out."""
+        return self.until - self._margin
+
+    def owner(self, event: bytes) -> tuple[bytes, bytes, bytes, bytes]:
+        """Return the arguments with which the owner tells the store of an event."""
+        return event, self.token, self.payload, self.once
+
+
+class Admission(NamedTuple):
+    """Whether a verified request may go on, and what its caller is told of its rates."""
+
+    result: str
+    """A word for operators: ``admitted``, ``claimed``, ``replay``, ``in_progress``, ..."""
+    headers: RawHeaders
+    """RateLimit-Policy and RateLimit; empty where nothing was counted."""
+    claim: Claim | None = None
+    """That of a write which is to be sent now."""
+    answer: Answer | None = None
+    """The recorded answer of a write that was done before."""
+    refusal: Refusal | None = None
+    over: str = ""
+    """The rate that is exceeded, where that is only told (``rates: observe``)."""
+    slot: bytes = b""
+    """What is to be given back when the request is over."""
 
 
 class Answer(NamedTuple):

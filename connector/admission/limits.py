@@ -1,12 +1,10 @@
 """Rates as the store keeps them: GCRA in microseconds, and what callers are told of it: pure.
 
-One number is kept in the store for each caller and rate: the theoretical arrival time, when the
-next request would come if all came evenly, one interval apart. ``admit.lua`` does with the store's
-clock what :meth:`Limit.take` does, and a denied request changes nothing.
-
-Times are microseconds of UNIX time in doubles, which are a quarter of a microsecond apart today.
-Sums of intervals such as a third of a second are off by less than that, so one microsecond is no
-reason to wait. Rates above a million a second are therefore no limits at all.
+Of each caller and rate the store keeps how far the theoretical arrival time, when the next request
+would come if all came evenly, was ahead of the clock, and when that was. ``admit.lua`` does by the
+store's clock what :meth:`Limit.take` does; a denied request changes nothing. Sums of intervals
+such as a third of a second are off by far less than a microsecond, which is no reason to wait;
+rates above a million a second are therefore no limits at all.
 """
 
 from __future__ import annotations
@@ -37,14 +35,17 @@ class Limit(NamedTuple):
         """How far ahead of the clock the arrival time may be, in microseconds."""
         return (self.burst - 1) * self.interval
 
-    def take(self, arrival: float, now: float) -> tuple[float, float]:
-        """Return (the next arrival time, the microseconds to wait); no wait means admitted."""
-        return gcra(arrival, now, self.interval, self.burst, rounding=ROUNDING)
+    def take(self, ahead: float) -> tuple[float, float]:
+        """Return (how far ahead the arrival time then is, the time to wait), in microseconds.
+
+        ``ahead`` is how far it is ahead of the clock before, at least 0; no wait means admitted.
+        """
+        return gcra(ahead, 0.0, self.interval, self.burst, rounding=ROUNDING)
 
     def remaining(self, ahead: float) -> int:
         """Return how many may come at once while the arrival time is ``ahead`` of the clock."""
-        left = self.burst - (ahead - ROUNDING) / self.interval
-        return min(max(int(left), 0), self.burst)
+        left = (self.tolerance + ROUNDING - ahead) / self.interval
+        return min(max(int(left + 1), 0), self.burst)
 
     def shared(self, by: int) -> Limit:
         """Return the part of this rate that one of ``by`` equal gateways has."""

@@ -4,6 +4,7 @@
 -- KEYS  claim, answer [, once]
 -- ARGV  1 event; the owner's: 2 token   3 payload   4 what "once" is: empty, nonce or signature
 --         completed: 5 answer, empty for none   6, 7 how long the answer and the claim are kept (ms)
+--                    8 digest of an answer that is not kept
 --         renewed:   5 lease (µs)
 --         released, unknown
 --       an operator's: 2 note (JSON)
@@ -61,6 +62,8 @@ if event == 'completed' then
   redis.call('PEXPIRE', KEYS[1], ARGV[7])
   if ARGV[5] ~= '' then
     redis.call('SET', KEYS[2], ARGV[5], 'PX', ARGV[6])
+  elseif ARGV[8] ~= '' then
+    redis.call('HSET', KEYS[1], 'digest', ARGV[8])
   end
   if kind == 'signature' then
     redis.call('SET', KEYS[3], KEYS[1] .. payload, 'PX', ARGV[7])

@@ -16,6 +16,7 @@ from canonical import (
     SignatureInvalid,
     signature_base,
 )
+from canonical.envelope import read_meta
 from connector.authentication.body import check_body
 from connector.authentication.bulk import BulkVerifier
 from connector.authentication.candidates import (
@@ -27,6 +28,7 @@ from connector.authentication.candidates import (
 )
 from connector.authentication.coverage import Coverage, Presence
 from connector.authentication.older import (
+    TALOS,
     OlderSignature,
     carries_older,
     check_older_body,
@@ -282,6 +284,7 @@ class Authenticator:
                 examined.policy.tier,
                 known.version,
                 base,
+                *_times(signature.parameters),
             )
         return furthest([*examined.faults, *fallen])
 
@@ -297,6 +300,7 @@ class Authenticator:
         if isinstance(key, Fault):
             return key
         signed = verify_older(request, older, key, self._endpoint)
+        meta = read_meta(request) if older.scheme == TALOS else None
         return Caller(
             agent.url,
             older.kid,
@@ -306,6 +310,8 @@ class Authenticator:
             examined.policy.tier,
             known.version,
             signed,
+            created=None if meta is None else meta.iat,
+            nonce=None if meta is None else meta.jti,
         )
 
     def _key(self, signature: Signature, keys: KeySet) -> Key | Fault:
@@ -353,3 +359,14 @@ class Authenticator:
         if key.thumbprint in self._revoked:
             return fault("key", "signature_invalid", "key_revoked", "the key is revoked here")
         return key
+
+
+def _times(parameters: Mapping[str, object]) -> tuple[int | None, int | None, str | None]:
+    """Return created, expires and nonce, whose types were judged with the head."""
+    created, expires = parameters.get("created"), parameters.get("expires")
+    nonce = parameters.get("nonce")
+    return (
+        created if type(created) is int else None,
+        expires if type(expires) is int else None,
+        nonce if type(nonce) is str else None,
+    )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from canonical import Headers
 from connector.errors import Refusal
+from connector.gcra import Limiter
 from connector.ingress.answers import DateLine, answer_head, content_length
 from connector.ingress.authority import HOST, Authority, AuthorityTable
 from connector.ingress.client_address import Client, ClientAddresses
@@ -23,7 +24,6 @@ from connector.ingress.limits import (
     LEAST_CONNECTIONS_OF_ONE,
     WireLimits,
 )
-from connector.gcra import Limiter
 from connector.ingress.sweep import Sweep
 
 if TYPE_CHECKING:

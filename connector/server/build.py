@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from connector.authentication.verification import Profiles
     from connector.ingress.context import Handler
+    from connector.server.admissions import Admissions
     from connector.settings.gateway import Limits
     from connector.settings.merchants import Merchant
     from connector.settings.schema import Settings
@@ -129,7 +130,11 @@ def build_authenticator(
 
 
 def build_lane(
-    settings: Settings, merchant: Merchant, profiles: Profiles, keys: CurrentKeys | None = None
+    settings: Settings,
+    merchant: Merchant,
+    profiles: Profiles,
+    admissions: Admissions,
+    keys: CurrentKeys | None = None,
 ) -> Lane:
     """Make everything that serves one merchant; without ``keys`` nothing is signed."""
     upstream = UpstreamClient(
@@ -143,6 +148,8 @@ def build_lane(
     return Lane(
         transport=build_transport(merchant),
         authenticator=build_authenticator(settings, merchant, profiles),
+        admission=admissions.control(merchant),
+        settlement=admissions.settlement(merchant),
         forwarding=Forwarding(merchant.scheme, host),
         upstream=upstream,
         published=PublishedDocuments(

@@ -14,10 +14,13 @@ import uvicorn
 
 from connector.admin.health import Health
 from connector.admin.listener import admin_application
+from connector.admission.claims import LEASE
 from connector.gateway import Gateway
 from connector.ingress.protocol import IngressProtocol
+from connector.server.admissions import Admissions
 from connector.server.build import build_discovery, build_ingress, build_lane
 from connector.server.clock import WallClock
+from connector.server.faults import faults
 from connector.server.process import (
     StartError,
     allow_open_files,
@@ -33,6 +36,7 @@ from connector.server.signing_keys import SigningKeys
 from connector.settings.inert import inert_settings
 from connector.settings.loading import load_settings
 from connector.signing.key_document import KeyFileError
+from connector.store.embedded import EmbeddedServer, EmbeddedStoreError
 from connector.telemetry.decisions import DecisionLog
 from connector.telemetry.metrics import Metrics
 from connector.transports.problems import ProblemRenderer
@@ -46,6 +50,7 @@ if TYPE_CHECKING:
 _logger = logging.getLogger("connector.server")
 # What a request may take beside the merchant's own time, once the process was told to stop.
 _DRAIN_MARGIN: Final = 5.0
+EMBEDDED: Final = "embedded:"
 
 
 def serve(config_path: str | None) -> int:
@@ -65,19 +70,26 @@ async def _serve(
     clock, metrics = WallClock(), Metrics()
     discovery = build_discovery(settings, clock)
     try:
+        asked = faults(os.environ)
         keys = SigningKeys(settings, clock)
+        admissions = Admissions(settings, metrics, lease=asked.lease or LEASE)
         lanes = {
-            each.id: build_lane(settings, each, discovery, keys.of(each))
+            each.id: build_lane(settings, each, discovery, admissions, keys.of(each))
             for each in settings.merchants
         }
     except (ValueError, KeyFileError) as error:
         raise StartError(str(error)) from error
+    embedded = None
+    if settings.store.url.get_secret_value() == EMBEDDED:
+        embedded = EmbeddedServer(settings.store.directory)
+    metrics.store = lambda: (*admissions.figures(), embedded.restarts if embedded else 0)
     metrics.observed = [name for name, lane in lanes.items() if lane.observe]
     log = DecisionLog(sys.stdout.fileno())
     metrics.dropped_lines = lambda: log.dropped
-    gateway = Gateway(lanes, strangers=ProblemRenderer(), metrics=metrics, log=log)
+    gateway = Gateway(lanes, strangers=ProblemRenderer(), metrics=metrics, log=log, fault=asked.at)
+    ingress = _ingress_config(settings, build_ingress(settings, gateway, clock))
     warnings = _warnings(settings)
-    health = Health(warnings)
+    health = Health(warnings, problem=lambda: admissions.watch.policy)
     reload = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload.set)
     background = [
@@ -95,8 +107,14 @@ async def _serve(
         _logger.info("listening on %s, admin on %s", address, admin_address)
 
     try:
+        if embedded is not None:
+            try:
+                await embedded.start()
+            except EmbeddedStoreError as error:
+                raise StartError(str(error)) from error
+        await admissions.watch.start()
         await run_listeners(
-            (_ingress_config(settings, build_ingress(settings, gateway, clock)), listening),
+            (ingress, listening),
             (_admin_config(health, metrics), administration),
             started=started,
             draining=health.draining,
@@ -105,8 +123,12 @@ async def _serve(
         for task in background:
             task.cancel()
         await discovery.aclose()
+        # What is still on its way from a merchant has a claim to settle.
+        await admissions.aclose()
         for lane in lanes.values():
             await lane.upstream.aclose()
+        if embedded is not None:
+            await embedded.aclose()
         log.close()
 
 
@@ -153,8 +175,8 @@ def _warnings(settings: Settings) -> list[str]:
     if settings.discovery.insecure_allow_loopback_profiles:
         found.append("insecure_allow_loopback_profiles accepts profiles from this machine")
     found += [
-        f"merchant {each.id}: {platform.profile} may sign with a scheme that lets what was captured"
-        " be sent again"
+        f"merchant {each.id}: {platform.profile} may sign with a scheme that binds less than a"
+        " signature of today does"
         for each in settings.merchants
         for platform in each.platforms.registered
         if set(platform.schemes or getattr(settings.tiers, platform.tier).schemes) != {"rfc9421"}

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from connector.settings.merchants import Merchant
     from connector.settings.schema import Settings
 
+_MOST_WAIT: Final = 60.0
+
 Problem = tuple[tuple[str | int, ...], str]
 
 # The first segments of the protocol's own REST paths (ucp-rules section 7).
@@ -22,7 +24,7 @@ _RESERVED: Final = ("/.well-known/ucp", "/.well-known/http-message-signatures-di
 
 def check(settings: Settings) -> list[Problem]:
     """Return everything that is wrong between settings that are each right."""
-    problems = [*_listeners(settings), *_folders(settings), *_limits(settings)]
+    problems = [*_listeners(settings), *_folders(settings), *_limits(settings), *_store(settings)]
     problems += [*_tiers(settings), *_identities(settings.merchants)]
     for index, merchant in enumerate(settings.merchants):
         for path, text in (
@@ -53,6 +55,11 @@ def _folders(settings: Settings) -> Iterator[Problem]:
             ("audit", "keys"),
             "is inside audit.directory: whoever copies the log would have its keys",
         )
+
+
+def _store(settings: Settings) -> Iterator[Problem]:
+    if settings.store.wait_in_progress > _MOST_WAIT:
+        yield ("store", "wait_in_progress"), "is more than 60s: platforms give up before that"
 
 
 def _limits(settings: Settings) -> Iterator[Problem]:

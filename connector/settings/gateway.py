@@ -195,6 +195,11 @@ class Rates(Section):
     """Requests that change something, for each caller."""
     per_peer: RateSetting = parse_rate("200/s")
     """Requests from one address (IPv6: from one /64), verified or not."""
+    concurrent: Positive | None = None
+    """Requests of one caller at once, in each process; without it there is no such limit."""
+    replicas: Positive = 1
+    """Gateways that share a store. What callers share (`total`, `per_origin`), and reads while the
+    store is down, is counted in each process, at the limit divided by this."""
 
 
 class CallerRates(Section):
@@ -204,3 +209,5 @@ class CallerRates(Section):
     """Requests that change nothing, and repetitions of answered writes, for each caller."""
     writes: RateSetting | None = None
     """Requests that change something, for each caller."""
+    concurrent: Positive | None = None
+    """Requests of one caller at once, in each process."""

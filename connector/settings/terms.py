@@ -76,16 +76,16 @@ class Freshness(Section):
     max_age: Duration = parse_duration("5m")
     """The most time since `created`, where `required` is true."""
     nonce: Flag = False
-    """Refuses a `nonce` that the same key has used before."""
+    """Refuses a `nonce` that the same key has used before. Reads then need the store, too."""
 
 
 class TotalRates(CallerRates):
     """Rates of platforms that nobody registered; in total they default to ten times a caller's."""
 
     total: RateSetting | None = None
-    """All discovered platforms together, for each merchant."""
+    """All discovered platforms together, for each merchant: reads and writes alike."""
     per_origin: RateSetting | None = None
-    """All profiles of one origin together."""
+    """All profiles of one origin together: reads and writes alike."""
 
 
 class RegisteredTier(Section):
@@ -93,9 +93,8 @@ class RegisteredTier(Section):
 
     schemes: Schemes = ("rfc9421",)
     """How a request may be signed: `rfc9421`, and for older platforms `detached-jws`, `talos`. A
-    `detached-jws` binds the body alone, and until answers are kept whoever captured one can send
-    it again, with another target and Idempotency-Key too. A `talos` envelope binds these; it
-    can be sent again as it is for five minutes, and its body has at most 16 KiB."""
+    `detached-jws` binds the body alone: what was signed is good for one write, under one target
+    and Idempotency-Key. A `talos` envelope binds these, too, and its body has at most 16 KiB."""
     coverage: Coverage = "strict"
     """What a signature must cover: `strict` is the closed set; `target-uri` lets `@target-uri`
     stand for authority, path and query. `compat` is for single registrations with pinned keys."""

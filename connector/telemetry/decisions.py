@@ -33,12 +33,13 @@ def decision_line(
     seconds: float,
     refusal: Refusal | None = None,
     caller: Caller | None = None,
+    over: str = "",
 ) -> str:
     """Render the line of one decided request, with its line end.
 
     ``at`` is UNIX time; ``operation`` is empty where the request did not come that far;
-    ``decision`` is ``accept``, ``reject``, ``observe`` (forwarded unverified, as configured) or
-    ``public``.
+    ``decision`` is ``accept``, ``reject``, ``replay`` (a recorded answer), ``observe`` (forwarded
+    unverified, as configured) or ``public``; ``over`` names a rate that is exceeded and only told.
     """
     line = (
         f'{{"time":"{_timestamp(at)}","audit_id":"{audit_id}"'
@@ -50,7 +51,34 @@ def decision_line(
             f',"code":"{refusal.code.name}","reason":{quoted(refusal.reason)}'
             f',"explanation":{quoted(refusal.explanation[:_MAX_EXPLANATION])}'
         )
+    if over:
+        line += f',"over_rate":{quoted(over)}'
     return f"{line}}}\n" if caller is None else f"{line}{_who(caller[:7])}"
+
+
+def resolution_line(
+    at: float,
+    audit_id: str,
+    merchant: str,
+    operation: str,
+    *,
+    claim: str,
+    outcome: str,
+    by: str,
+    reason: str,
+    before: str,
+) -> str:
+    """Render the line of an operator's word on a claim, with its line end.
+
+    ``at`` is UNIX time; ``outcome`` is ``executed`` or ``not_executed``; ``by`` and ``reason`` are
+    the operator's own; ``before`` is the claim's state until then.
+    """
+    return (
+        f'{{"time":"{_timestamp(at)}","audit_id":"{audit_id}"'
+        f',"merchant":{quoted(merchant)},"operation":{quoted(operation)},"decision":"resolve"'
+        f',"claim":{quoted(claim)},"outcome":{quoted(outcome)},"by":{quoted(by)}'
+        f',"reason":{quoted(reason)},"before":{quoted(before)}}}\n'
+    )
 
 
 @lru_cache(maxsize=1024)

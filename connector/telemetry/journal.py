@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Final
 from connector.telemetry.decisions import DecisionLog, decision_line
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from connector.errors import Refusal
-    from connector.steps import Answer, Caller
+    from connector.steps import Admission, Answer, Caller
     from connector.telemetry.metrics import Metrics
 
 # Identifiers, not secrets; seeded from the operating system's randomness.
@@ -37,7 +39,9 @@ class Journal:
     """
 
     __slots__ = (
+        "_fault",
         "_mark",
+        "admission",
         "at",
         "audit_id",
         "caller",
@@ -48,7 +52,13 @@ class Journal:
         "started",
     )
 
-    def __init__(self, at: float, started: float, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        at: float,
+        started: float,
+        metrics: Metrics,
+        fault: Callable[[str], None] | None = None,
+    ) -> None:
         self.at = at
         self.started = self._mark = started
         self.metrics = metrics
@@ -56,6 +66,8 @@ class Journal:
         self.decision = "accept"
         self.operation = ""
         self.caller: Caller | None = None
+        self.admission: Admission | None = None
+        self._fault = fault
         self.observed: Refusal | None = None
 
     def step(self, name: str) -> None:
@@ -63,6 +75,8 @@ class Journal:
         now = perf_counter()
         self.metrics.observe(name, now - self._mark)
         self._mark = now
+        if self._fault is not None:
+            self._fault(name)
 
     def close(
         self, log: DecisionLog, merchant: str, answer: Answer, refusal: Refusal | None
@@ -84,5 +98,6 @@ class Journal:
                 seconds,
                 refusal,
                 self.caller,
+                "" if self.admission is None else self.admission.over,
             )
         )

@@ -59,6 +59,10 @@ class Metrics:
         self.dropped_lines: Callable[[], int] = lambda: 0
         self._requests: dict[tuple[str, str, str, str], int] = {}
         self._unsigned: dict[tuple[str, str], int] = {}
+        self._admissions: dict[tuple[str, str], int] = {}
+        self._settlements: dict[str, int] = {}
+        self.store: Callable[[], tuple[bool, int, int, int, int]] | None = None
+        """Up or not, failed calls, leases held, settlements that wait, the embedded's restarts."""
         self._steps: dict[str, _Durations] = {}
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -72,6 +76,15 @@ class Metrics:
         """Count one answer to a verified request that went back without a signature."""
         key = (merchant, reason)
         self._unsigned[key] = self._unsigned.get(key, 0) + 1
+
+    def count_admission(self, merchant: str, result: str) -> None:
+        """Count one result of admission; ``over_rate`` beside another one where it is only told."""
+        key = (merchant, result)
+        self._admissions[key] = self._admissions.get(key, 0) + 1
+
+    def count_settlement(self, word: str) -> None:
+        """Count what the store said to the settling of a claim, or that it could not be asked."""
+        self._settlements[word] = self._settlements.get(word, 0) + 1
 
     def observe(self, step: str, seconds: float) -> None:
         """Add one duration of a step of the pipeline."""
@@ -98,6 +111,23 @@ class Metrics:
         for pair, value in self._unsigned.copy().items():
             unsigned.add_metric(pair, value)
         yield unsigned
+        admissions = CounterMetricFamily(
+            "ucp_connector_admissions",
+            "Verified requests by the result of their admission.",
+            labels=("merchant", "result"),
+        )
+        for pair, value in self._admissions.copy().items():
+            admissions.add_metric(pair, value)
+        yield admissions
+        settlements = CounterMetricFamily(
+            "ucp_connector_settlements",
+            "Claims that were settled, by the store's word; delayed where it could not be asked.",
+            labels=("word",),
+        )
+        for word, value in self._settlements.copy().items():
+            settlements.add_metric((word,), value)
+        yield settlements
+        yield from self._store_families()
         steps = HistogramMetricFamily(
             "ucp_connector_step_seconds", "Time spent in a step.", labels=("step",)
         )
@@ -121,6 +151,30 @@ class Metrics:
         for merchant in self.observed:
             observed.add_metric((merchant,), 1)
         yield observed
+
+    def _store_families(self) -> Iterator[Metric]:
+        if self.store is None:
+            return
+        up, failures, leases, waiting, restarts = self.store()
+        yield GaugeMetricFamily(
+            "ucp_connector_store_up", "1 while the store answers and may be used.", value=int(up)
+        )
+        yield CounterMetricFamily(
+            "ucp_connector_store_failures",
+            "Calls to the store without a usable reply.",
+            value=failures,
+        )
+        yield CounterMetricFamily(
+            "ucp_connector_store_restarts", "Restarts of the embedded store.", value=restarts
+        )
+        yield GaugeMetricFamily(
+            "ucp_connector_leases", "Claims whose merchant is at work.", value=leases
+        )
+        yield GaugeMetricFamily(
+            "ucp_connector_settlements_waiting",
+            "Claims whose outcome the store could not be told yet.",
+            value=waiting,
+        )
 
     def exposition(self) -> bytes:
         """Render the text format that Prometheus scrapes."""

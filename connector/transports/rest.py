@@ -7,6 +7,7 @@ operation is read only from what was verified.
 from __future__ import annotations
 
 import re
+from hashlib import sha256
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from connector.errors import Refusal
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from canonical import Request
+    from connector.steps import Recorder
 
 
 class OperationRule(NamedTuple):
@@ -117,8 +119,26 @@ class RestTransport:
                 "operation_not_in_version",
                 f"{rule.name} does not exist in version {version}",
             )
-        key = _idempotency_key(request) if rule.kind == "write" else None
-        return Operation(rule.name, rule.kind, key)
+        if rule.kind != "write":
+            return Operation(rule.name, rule.kind, None)
+        return Operation(rule.name, rule.kind, _idempotency_key(request), _payload(request))
+
+    def replayed(self, request: Request, body: bytes) -> bytes:  # noqa: ARG002 - MCP needs it
+        """Return the body with which a recorded answer goes out again: the same octets."""
+        return body
+
+    def recorder(self, request: Request) -> Recorder | None:  # noqa: ARG002 - MCP needs it
+        """Return what finds the answer in an event stream: over REST such a one has none."""
+        return None
+
+
+def _payload(request: Request) -> bytes:
+    """Return the digest of what a key stands for: the target and the raw body (section 8)."""
+    target = request.target.encode("latin-1")
+    digest = sha256(b"rest:%d:" % len(target))
+    digest.update(target)
+    digest.update(request.body)
+    return digest.digest()
 
 
 def unknown_operation() -> Refusal:

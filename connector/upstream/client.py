@@ -10,13 +10,15 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from connector.upstream.connection import UpstreamAnswer
-from connector.upstream.errors import UpstreamError
+from connector.upstream.errors import LeaseEnded, UpstreamError
 from connector.upstream.origin import parse_origin
 from connector.upstream.pool import Pool
 from connector.upstream.retry import may_retry
 
 if TYPE_CHECKING:
     import ssl
+
+    from connector.steps import Claim
 
 __all__ = ["UpstreamAnswer", "UpstreamClient"]
 
@@ -84,13 +86,21 @@ class UpstreamClient:
         return self._pool.idle
 
     async def send(
-        self, method: bytes, head: bytes, body: bytes, *, retry_read: bool
+        self,
+        method: bytes,
+        head: bytes,
+        body: bytes,
+        *,
+        retry_read: bool,
+        claim: Claim | None = None,
     ) -> UpstreamAnswer:
         """Send one request and return the final answer to it.
 
         ``head`` is the request line and all header lines with the empty line; it and ``body`` go
         out as they are. ``method`` is the request line's. ``retry_read`` says that a GET is a
-        read. The body of the answer is bytes, or a stream that must be read to its end or closed.
+        read. A write goes out under its ``claim``, or not at all once its lease is too short; that
+        is looked at before every first byte. The body of the answer is bytes, or a stream that must
+        be read to its end or closed.
         Raises an :class:`UpstreamError`, whose ``sent`` tells whether the merchant may have seen
         anything. Cancelling closes the connection.
         """
@@ -103,6 +113,9 @@ class UpstreamClient:
             if connection.has_unread():
                 await connection.settle()
             reused = connection.reused
+            if claim is not None and connection.now() > claim.send_by:
+                self._pool.give_back(connection)
+                raise LeaseEnded("The claim's lease was too short for the request to be sent.")
             deadline = deadline or connection.now() + self._response_timeout
             try:
                 future = connection.exchange(

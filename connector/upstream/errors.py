@@ -24,6 +24,10 @@ class UpstreamUnreachable(UpstreamError):  # noqa: N818 - named for the code it 
     sent = False
 
 
+class LeaseEnded(UpstreamUnreachable):
+    """Nothing was sent because of us: the time for it was over (a pause, a slow connection)."""
+
+
 class UpstreamTimeout(UpstreamError):  # noqa: N818 - named for the code it becomes
     """The request was written, and the time for an answer, or for more of it, ran out."""
 

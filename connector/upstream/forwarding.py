@@ -15,7 +15,7 @@ from connector.upstream.headers import (
 
 if TYPE_CHECKING:
     from canonical import Request
-    from connector.steps import Caller, Operation, Received
+    from connector.steps import Caller, Claim, Operation, Received
 
 _MEMO_LIMIT: Final = 4096
 # Trace ids name things; they are no secrets. Seeded from the operating system's randomness.
@@ -35,7 +35,12 @@ class Forwarding:
         self._forwarded = lru_cache(maxsize=_MEMO_LIMIT)(self._forwarded_block)
 
     def verified(
-        self, received: Received, caller: Caller, operation: Operation, audit_id: str
+        self,
+        received: Received,
+        caller: Caller,
+        operation: Operation,
+        audit_id: str,
+        claim: Claim | None = None,
     ) -> bytes:
         """Return the head of a verified request: what came, and what was proven."""
         request = received.request
@@ -50,7 +55,8 @@ class Forwarding:
                 received.peer, request.authority or request.headers.index[b"host"][0]
             ),
             audit_id=audit_id,
-            keyed_write=operation.key is not None,
+            keyed_write=operation.key is not None or claim is not None,
+            claim=None if claim is None else claim.token,
             random_bytes=_random_bytes,
         )
 
@@ -76,8 +82,8 @@ class Forwarding:
         return request.authority.encode("ascii")
 
     def _verified_block(self, caller: Caller, operation: str) -> bytes:
-        # All of a caller but the signature base, which is another one for each request.
-        key = (caller[:-1], operation)
+        # All of a caller but what is another one for each request: the signature base, the times.
+        key = (caller[:7], operation)
         block = self._blocks.get(key)
         if block is None:
             if len(self._blocks) >= _MEMO_LIMIT:

@@ -68,7 +68,11 @@ _FORWARDED_BY_RULE: Final = {
 # Answers are signed here (ucp-rules section 9): what the merchant's API signs or digests itself
 # could contradict that, and would be lent to whatever the connector answers in its place.
 _SIGNATURES: Final = frozenset({b"signature", b"signature-input", b"content-digest"})
-_NEVER_RETURNED: Final = _HOP_BY_HOP | _SIGNATURES | {b"content-length", b"audit-id"}
+# The rates that callers are told of are the connector's, which is all that the merchant sees.
+_RATES: Final = frozenset({b"ratelimit", b"ratelimit-policy"})
+_NEVER_RETURNED: Final = (
+    _HOP_BY_HOP | _SIGNATURES | _RATES | {b"content-length", b"audit-id", b"idempotent-replayed"}
+)
 _PREFIXES_NEVER_RETURNED: Final = (b"proxy-", b"ucp-verified")
 
 
@@ -155,11 +159,13 @@ def forward_head(
     audit_id: str,
     keyed_write: bool,
     random_bytes: Callable[[int], bytes],
+    claim: bytes | None = None,
 ) -> bytes:
     """Return the head of a verified request, from the request line to the empty line.
 
     ``host`` replaces the received Host value, None keeps it. ``verified`` and ``forwarded`` are
-    the blocks above. ``audit_id`` is the connector's own and goes out as it is.
+    the blocks above. ``audit_id`` and ``claim``, the fencing token of a write, are the connector's
+    own and go out as they are.
     ``random_bytes(n)`` is asked only where a trace begins here. Raises ValueError where the lines
     are not what the wire guard lets through.
     """
@@ -177,6 +183,7 @@ def forward_head(
         (
             _received(method, target, lines, plan, body_length, host),
             verified,
+            b"" if claim is None else b"UCP-Verified-Claim: %b\r\n" % claim,
             trace,
             # What is recorded must suit every platform that asks again.
             b"Accept-Encoding: identity\r\n" if keyed_write else b"",

@@ -191,7 +191,7 @@ class Pool:
                 return await waiter
         except BaseException as error:
             if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
-                self._give_back(waiter.result())
+                self.give_back(waiter.result())
             elif waiter in self._waiters:
                 self._waiters.remove(waiter)
             if isinstance(error, TimeoutError):
@@ -209,7 +209,8 @@ class Pool:
                 return True
         return False
 
-    def _give_back(self, granted: Connection | None) -> None:
+    def give_back(self, granted: Connection | None) -> None:
+        """Take back a connection on which nothing was sent, or a slot (None)."""
         if granted is None:
             self._free_slot()
         elif granted.state is State.IDLE:

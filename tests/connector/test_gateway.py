@@ -15,7 +15,7 @@ from connector.errors import Refusal
 from connector.gateway import Gateway, Lane
 from connector.signing.answers import NotSigned
 from connector.signing.publishing import PublishedDocuments
-from connector.steps import Answer, Caller, Received
+from connector.steps import Admission, Answer, Caller, Claim, Operation, Received
 from connector.telemetry.metrics import Metrics
 from connector.transports.problems import ProblemRenderer
 from connector.transports.rest import RestTransport
@@ -52,6 +52,52 @@ class _Unverified(_Verified):
 
 class _NothingPermitted(_Verified):
     policy = Policy("registered", operations=frozenset())
+
+
+class _Admitted:
+    """Admission in whose eyes everything may go on: writes under a claim."""
+
+    def __init__(self, admission: Admission | None = None) -> None:
+        self._admission = admission
+        self.left: list[Admission] = []
+
+    async def admit(
+        self, received: Received, caller: Caller, operation: Operation, audit_id: str
+    ) -> Admission:
+        del received, caller, audit_id
+        if self._admission is not None:
+            return self._admission
+        if operation.kind == "read":
+            return Admission("admitted", [])
+        claim = Claim((b"c", b"a"), operation.payload, b"0" * 32, b"", (1.0, 1.0), margin=0.0)
+        return Admission("claimed", [], claim=claim)
+
+    def leave(self, admission: Admission) -> None:
+        self.left.append(admission)
+
+
+class _Settled:
+    """Notes how claims were settled."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def hold(self, claim: Claim) -> None:
+        del claim
+        self.told.append("held")
+
+    async def released(self, claim: Claim) -> None:
+        del claim
+        self.told.append("released")
+
+    async def unknown(self, claim: Claim) -> None:
+        del claim
+        self.told.append("unknown")
+
+    async def answered(self, claim: Claim, answer: Answer, recorder: object) -> Answer:
+        del claim, recorder
+        self.told.append("answered")
+        return answer
 
 
 class _Signer:
@@ -105,6 +151,8 @@ def _handle(
     lane: Any = Lane(
         transport=RestTransport(""),
         authenticator=_Verified(),  # type: ignore[arg-type]  # as far as the pipeline looks
+        admission=_Admitted(),  # type: ignore[arg-type]  # likewise
+        settlement=_Settled(),  # type: ignore[arg-type]  # likewise
         forwarding=Forwarding("https", None),
         upstream=_Upstream(send),  # type: ignore[arg-type]  # likewise
         published=PublishedDocuments([]),

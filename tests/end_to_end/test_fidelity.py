@@ -259,6 +259,7 @@ def added_lines(draft: Draft, operation: str, platform: Platform, *, keyed: bool
         lines["tracestate"] = "vendor=1"
     if keyed:
         lines["Accept-Encoding"] = "identity"
+        lines["UCP-Verified-Claim"] = r"[0-9a-f]{32}"
     if draft.chunks is not None or (draft.body and not draft.values("content-length")):
         lines["Content-Length"] = str(len(draft.body))
     return lines

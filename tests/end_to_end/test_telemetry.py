@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -278,7 +279,8 @@ def test_no_secret_is_in_what_an_operator_sees(
             )
             visit.close()
 
-        draft = platform.sign(_secretive(platform))
+        another = _secretive(platform).put("Idempotency-Key", str(uuid.uuid4()))
+        draft = platform.sign(another)
         merchant.script[draft.target] = silent
         assert gateway.ask(draft.wire()).status == 503
         count = 0

@@ -52,7 +52,7 @@ def _moved_times(case: Case, positive: Case | None, now: int) -> Move:
     accepted = isinstance(case.expect, Accept)
     if positive is not None and (positive.now, _times(positive.request)) == (case.now, texts):
         accepted = True
-    return mover(shift(texts, case.now, now, accepted=accepted))
+    return mover(shift(texts, case.now, now, accepted=accepted), f"{case.id} {now}")
 
 
 def _times(request: WireRequest) -> list[str]:

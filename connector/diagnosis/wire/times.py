@@ -1,7 +1,11 @@
-"""Moves the times of a case to the present, and off the edge where a second decides."""
+"""Moves the times of a case to the present, and off the edge where a second decides.
+
+What a gateway takes only once is made new with them.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +15,8 @@ if TYPE_CHECKING:
 _TIME: Final = re.compile(
     r'(?P<name>;created|;expires|\biat)=(?P<kind>"?@?)(?P<seconds>[0-9]{9,11})(?![0-9])'
 )
+_ID: Final = re.compile(r'(?P<before>\bjti="?\{?(?:[0-9A-Fa-f]+-){4})[0-9]{12}(?![0-9A-Fa-f])')
+"""The last group of Talos's ``jti``, which the cases share: a gateway takes each one once."""
 _SKEW: Final = 30
 """Seconds that two clocks may differ by."""
 _MARGIN: Final = 5
@@ -44,10 +50,17 @@ def _turns(name: str, distance: int, *, accepted: bool) -> bool:
     return accepted and distance < -_SKEW
 
 
-def mover(seconds: int) -> Callable[[str], str]:
-    """Return what adds these seconds to all times in a text."""
+def mover(seconds: int, salt: str) -> Callable[[str], str]:
+    """Return what adds these seconds to all times in a text, and makes its ``jti`` another one.
+
+    Which one follows from ``salt`` alone. Of two that differ, the two that they become do.
+    """
+    last = int.from_bytes(hashlib.sha256(salt.encode()).digest()[:6]) % 10**12
 
     def moved(match: re.Match[str]) -> str:
         return f"{match['name']}={match['kind']}{int(match['seconds']) + seconds}"
 
-    return lambda text: _TIME.sub(moved, text)
+    def renamed(match: re.Match[str]) -> str:
+        return f"{match['before']}{last:012d}"
+
+    return lambda text: _ID.sub(renamed, _TIME.sub(moved, text))

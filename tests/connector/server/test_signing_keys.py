@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from connector.server.admissions import Admissions
 from connector.server.build import build_discovery, build_lane
 from connector.server.signing_keys import SigningKeys
 from connector.settings.loading import settings_from
 from connector.signing.key_document import KeyFileError, new_document, revoked
 from connector.signing.key_file import change, create, load_keys
+from connector.telemetry.metrics import Metrics
 from tests.connector.signing.samples import NOW, Clock
 
 if TYPE_CHECKING:
@@ -211,8 +213,10 @@ def test_a_lane_signs_and_publishes_as_its_merchant_wants(tmp_path: Path) -> Non
     configured = settings(tmp_path, {}, {"responses": {"sign": False}})
     keys = SigningKeys(configured, Clock())
     discovery = build_discovery(configured, Clock())
+    admissions = Admissions(configured, Metrics())
     signing, silent = (
-        build_lane(configured, each, discovery, keys.of(each)) for each in configured.merchants
+        build_lane(configured, each, discovery, admissions, keys.of(each))
+        for each in configured.merchants
     )
     assert signing.answers is not None
     assert silent.answers is None

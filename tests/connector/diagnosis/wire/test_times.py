@@ -63,12 +63,12 @@ def test_what_time_does_not_change_is_not_put_off(
 def test_all_times_move_together() -> None:
     text = f";created={THEN + 31};expires={THEN + 32}"
     seconds = shift([text], THEN, NOW, accepted=False)
-    assert mover(seconds)(text) == f";created={NOW + 36};expires={NOW + 37}"
+    assert mover(seconds, "")(text) == f";created={NOW + 36};expires={NOW + 37}"
 
 
 def test_times_of_another_kind_are_moved_too() -> None:
     text = f';created="{THEN}";expires=@{THEN + 9};created={THEN}.5'
-    assert mover(NOW - THEN)(text) == f';created="{NOW}";expires=@{NOW + 9};created={NOW}.5'
+    assert mover(NOW - THEN, "")(text) == f';created="{NOW}";expires=@{NOW + 9};created={NOW}.5'
 
 
 @pytest.mark.parametrize(
@@ -81,4 +81,12 @@ def test_times_of_another_kind_are_moved_too() -> None:
     ],
 )
 def test_what_is_no_time_in_seconds_stays(text: str) -> None:
-    assert mover(NOW - THEN)(text) == text
+    assert mover(NOW - THEN, "")(text) == text
+
+
+def test_a_jti_becomes_another_one_for_each_case_and_keeps_its_spelling() -> None:
+    text = 'iat=1,jti="550E8400-e29b-41d4-a716-446655440000"'
+    made = {mover(0, salt)(text) for salt in ("one", "two")}
+    assert len(made) == 2
+    assert all(each.startswith('iat=1,jti="550E8400-e29b-41d4-a716-') for each in made)
+    assert mover(0, "one")('jti="once"') == 'jti="once"'

@@ -1,0 +1,389 @@
+"""Admits verified requests of one merchant: rates, claim and nonce, in one call to the store.
+
+Limits that callers share are looked at before, in this process. Whatever is refused has consumed
+nothing. Without the store writes are refused, and so is everything whose nonce has to be checked;
+other reads go on under this process's own limits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+import os
+import random
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from urllib.parse import urlsplit
+
+from connector.admission.claims import LEASE, SENDING_SHARE
+from connector.admission.limits import Quota, state_of
+from connector.admission.local import Denied, whole_seconds
+from connector.admission.recorded import Unreadable, recall
+from connector.admission.scripts import ADMIT
+from connector.admission.sealing import Unsealable
+from connector.admission.store_keys import (
+    CLAIM,
+    NONCE,
+    SIGNATURE,
+    UNKEYED,
+    answer_of,
+    caller_keys,
+)
+from connector.errors import Refusal
+from connector.steps import Admission, Claim
+from connector.store.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from connector.admission.local import Concurrency, Totals, WithoutStore
+    from connector.admission.plans import Plan
+    from connector.admission.sealing import Sealer
+    from connector.admission.settling import Settler
+    from connector.admission.store_keys import CallerKeys
+    from connector.admission.watch import StoreWatch
+    from connector.steps import Answer, Caller, Operation, RawHeaders, Received
+
+SKEW: Final = 30.0
+CLOCK_MARGIN: Final = 1200.0
+"""Seconds that a nonce is kept beyond its time: gateways' clocks may be ten minutes off, each."""
+_TALOS_AGE: Final = 300.0
+_POLL: Final = (0.02, 0.05, 0.1, 0.2)
+"""Seconds between two looks at a claim that is waited for."""
+_NO_LIMIT: Final = (b"0", b"0")
+_WAITS: Final = {"in_progress": 1.0, "unknown": 5.0}
+
+_logger: Final = logging.getLogger(__name__)
+_jitter: Final = random.Random().random  # noqa: S311 - spreads retries, keeps no secret
+
+
+class Terms(NamedTuple):
+    """What one merchant has set. Times are in seconds."""
+
+    merchant: str
+    by_identity: Mapping[str, Plan]
+    """The plans of registrations; all others have that of their tier."""
+    by_tier: Mapping[str, Plan]
+    totals: Mapping[str, Totals]
+    """By tier, where callers share limits."""
+    enforce: bool = True
+    """Refuse what exceeds a rate; else it is only told."""
+    idempotent: bool = False
+    idempotency_ttl: float = 48 * 3600.0
+    tombstone_ttl: float = 30 * 86400.0
+    replicas: int = 0
+    """How many replicas must have a claim before the request is sent."""
+    wait_in_progress: float = 0.0
+
+
+class AdmissionControl:
+    """Admits; ``count`` is told of every result, as a word for metrics."""
+
+    def __init__(
+        self,
+        terms: Terms,
+        *,
+        store: StoreWatch,
+        settler: Settler,
+        sealer: Sealer,
+        concurrency: Concurrency,
+        without_store: WithoutStore,
+        count: Callable[[str], None],
+        lease: float = LEASE,
+    ) -> None:
+        self._terms = terms
+        self._store = store
+        self._settler = settler
+        self._sealer = sealer
+        self._concurrency = concurrency
+        self._without_store = without_store
+        self._count = count
+        self._lease = lease
+        self._margin = lease * SENDING_SHARE
+        self._lease_argument = b"%d" % (lease * 1_000_000)
+        self._enforce = b"1" if terms.enforce else b"0"
+        self._retry = b"1" if terms.idempotent else b"0"
+
+    async def admit(
+        self, received: Received, caller: Caller, operation: Operation, audit_id: str
+    ) -> Admission:
+        """Decide on one verified request; what is refused says so in its ``refusal``."""
+        terms = self._terms
+        plan = terms.by_identity.get(caller.identity) or terms.by_tier[caller.tier]
+        keys = caller_keys(terms.merchant, caller.identity)
+        name = "writes" if operation.kind == "write" else "reads"
+        totals = terms.totals.get(caller.tier) if caller.identity not in terms.by_identity else None
+        slot, over = b"", ""
+        if plan.concurrent is not None:
+            if self._concurrency.enter(keys.slot, plan.concurrent):
+                slot = keys.slot
+            elif terms.enforce:
+                return self._told(_limited(Denied("concurrent", 1.0)))
+            else:
+                over = "concurrent"
+        if totals is not None:
+            denied = totals.take(name, _origin(caller.identity), received.started)
+            if denied is not None:
+                over = denied.name
+                if terms.enforce:
+                    return self._told(_limited(denied)._replace(slot=slot))
+        try:
+            if name == "writes":
+                admission = await self._write(received, caller, operation, plan, keys, audit_id)
+            else:
+                admission = await self._read(received, caller, plan, keys)
+        except Refusal as refusal:
+            admission = Admission(refusal.reason, [], refusal=refusal)
+        if admission.refusal is not None and totals is not None and not over:
+            totals.give_back(name, _origin(caller.identity))
+        return self._told(admission._replace(slot=slot, over=admission.over or over))
+
+    def leave(self, admission: Admission) -> None:
+        """Note that an admitted request is over."""
+        if admission.slot:
+            self._concurrency.leave(admission.slot)
+
+    def _told(self, admission: Admission) -> Admission:
+        self._count(admission.result)
+        if admission.over:
+            self._count("over_rate")
+        return admission
+
+    # Reads
+
+    async def _read(
+        self, received: Received, caller: Caller, plan: Plan, keys: CallerKeys
+    ) -> Admission:
+        once = self._nonce(received, caller, plan)
+        names: tuple[bytes, ...] = (keys.reads,)
+        token = b""
+        if once is not None:
+            names, token = (keys.reads, _nonce_key(keys, caller)), _new_token()
+        arguments = (
+            b"read",
+            self._enforce,
+            *plan.reads_arguments,
+            b"" if once is None else NONCE,
+            once or b"0",
+            token,
+        )
+        try:
+            reply = await self._store.run(ADMIT, names, arguments)
+        except StoreUnavailable as error:
+            if once is not None:
+                raise _unavailable(error) from error
+            wait = self._without_store.take(keys.slot, plan, received.started)
+            if wait and self._terms.enforce:
+                return _limited(Denied("reads", wait))
+            return Admission("without_store", [], over="reads" if wait else "")
+        return self._judge(reply, plan)
+
+    # Writes
+
+    async def _write(
+        self,
+        received: Received,
+        caller: Caller,
+        operation: Operation,
+        plan: Plan,
+        keys: CallerKeys,
+        audit_id: str,
+    ) -> Admission:
+        name = operation.name.encode("ascii")
+        if operation.key is None:
+            value = hashlib.sha256(caller.signature_base).digest()
+            claim_key = keys.name(UNKEYED, name, value)
+        else:
+            claim_key = keys.name(CLAIM, name, operation.key.encode("ascii"))
+        names: tuple[bytes, ...] = (claim_key, answer_of(claim_key))
+        kind, once = b"", self._nonce(received, caller, plan)
+        if caller.scheme == "detached-jws":
+            # It binds neither method, target nor key: what was signed is good for one of each.
+            value = hashlib.sha256(caller.signature_base).digest()
+            names, kind = (*names, keys.name(SIGNATURE, b"", value)), SIGNATURE
+        elif once is not None:
+            names, kind = (*names, _nonce_key(keys, caller)), NONCE
+        token = _new_token()
+        about = _about(self._terms.merchant, caller.identity, operation.name)
+        rest = (
+            operation.payload,
+            self._lease_argument,
+            self._retry,
+            b'%b"%b"}' % (about, audit_id.encode("ascii")),
+        )
+        head = (kind, once or b"0", token)
+        limits = (self._enforce, *plan.reads_arguments, *head, *plan.writes_arguments)
+        claim = Claim(
+            names,
+            operation.payload,
+            token,
+            kind,
+            self._keeps(received, caller, operation),
+            margin=self._margin,
+        )
+        every = (keys.reads, keys.writes, *names)
+        reply = await self._ask(claim, every, (b"write", *limits, *rest))
+        if reply[0] == b"in_progress" and self._terms.wait_in_progress:
+            # Looking again is the gateway's doing: the caller asked once, and was counted once.
+            free = (self._enforce, *_NO_LIMIT, *head, *_NO_LIMIT)
+            waited = await self._wait(claim, every, (b"write", *free, *rest))
+            reply = [waited[0], *reply[1:4], *waited[4:]]
+        return self._judge(reply, plan, claim)
+
+    async def _ask(
+        self, claim: Claim, names: tuple[bytes, ...], arguments: tuple[bytes, ...]
+    ) -> list[Any]:
+        """Ask for a claim; raises Refusal where nobody can say whether it is ours."""
+        claim.until = asyncio.get_running_loop().time() + self._lease
+        replicas = self._terms.replicas
+        try:
+            reply: list[Any] = await self._store.run(ADMIT, names, arguments, replicas=replicas)
+        except StoreUnavailable as error:
+            if error.applied:
+                self._settler.forget(claim)
+            raise _unavailable(error) from error
+        except asyncio.CancelledError:
+            self._settler.forget(claim)
+            raise
+        return reply
+
+    async def _wait(
+        self, claim: Claim, names: tuple[bytes, ...], arguments: tuple[bytes, ...]
+    ) -> list[Any]:
+        """Look again until the first request is over, for as long as the setting says."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._terms.wait_in_progress
+        turn = 0
+        while True:
+            await asyncio.sleep(min(_POLL[min(turn, len(_POLL) - 1)], deadline - loop.time()))
+            reply = await self._ask(claim, names, arguments)
+            if reply[0] != b"in_progress" or loop.time() >= deadline:
+                return reply
+            turn += 1
+
+    def _keeps(
+        self, received: Received, caller: Caller, operation: Operation
+    ) -> tuple[float, float]:
+        """Return for how long the answer is kept, and for how long that it was given.
+
+        ``created`` makes a captured write stale before its answer is gone, ``expires`` at its own
+        time; without either, and without a key that is asked to be fresh, a tombstone stays.
+        """
+        terms = self._terms
+        ttl = terms.idempotency_ttl
+        if caller.created is not None and operation.key is not None:
+            return ttl, ttl
+        if caller.expires is not None and operation.key is not None:
+            return ttl, max(ttl, caller.expires - received.at + SKEW + CLOCK_MARGIN)
+        return ttl, ttl + terms.tombstone_ttl
+
+    # Nonces
+
+    def _nonce(self, received: Received, caller: Caller, plan: Plan) -> bytes | None:
+        """Return the milliseconds for which a nonce must be remembered; None where none is."""
+        if caller.nonce is None or not (plan.nonce or caller.scheme == "talos"):
+            return None
+        if caller.expires is not None:
+            left = caller.expires - received.at
+        elif caller.scheme == "talos" and caller.created is not None:
+            left = caller.created + _TALOS_AGE - received.at
+        elif caller.created is not None and plan.max_age is not None:
+            left = caller.created + plan.max_age - received.at
+        else:
+            left = self._terms.tombstone_ttl
+        return b"%d" % (max(left + SKEW + CLOCK_MARGIN, 1.0) * 1000)
+
+    # The script's reply
+
+    def _judge(self, reply: list[Any], plan: Plan, claim: Claim | None = None) -> Admission:
+        word, number, ahead, wait, kept, token = reply
+        result = word.decode("ascii")
+        if result == "seen":
+            return Admission(
+                "nonce_seen",
+                [],
+                refusal=Refusal(
+                    "signature_invalid", "nonce_replayed", "what was signed was used before"
+                ),
+            )
+        name, limit, policy = plan.limit(number)
+        headers: RawHeaders = [
+            (b"RateLimit-Policy", policy),
+            (b"RateLimit", state_of(Quota(name, limit, ahead))),
+        ]
+        if result == "limited":
+            return _limited(Denied(name, wait / 1e6))._replace(headers=headers)
+        over = name if wait else ""
+        if result == "admitted":
+            return Admission(result, headers, over=over)
+        if claim is not None and result == "claimed":
+            return Admission(result, headers, claim=claim, over=over)
+        if claim is not None and result == "replay":
+            answer = self._recall(kept, claim, token)
+            if answer is not None:
+                return Admission(result, headers, answer=answer, over=over)
+            result = "gone"
+        return Admission(result, headers, refusal=_refusal(result), over=over)
+
+    def _recall(self, kept: bytes, claim: Claim, token: bytes) -> Answer | None:
+        try:
+            return recall(self._sealer.open(kept, claim.keys[0], claim.payload, token))
+        except (Unsealable, Unreadable) as error:
+            _logger.warning("a recorded answer cannot be replayed: %s", error)
+            return None
+
+
+def _limited(denied: Denied) -> Admission:
+    seconds = whole_seconds(denied.wait, _jitter())
+    refusal = Refusal(
+        "rate_limited", denied.name, f"the rate for {denied.name} is used up", retry_after=seconds
+    )
+    return Admission("limited", [], refusal=refusal)
+
+
+def _refusal(result: str) -> Refusal:
+    code, explanation = _REFUSALS[result]
+    wait = _WAITS.get(result)
+    seconds = None if wait is None else whole_seconds(wait, _jitter())
+    return Refusal(code, code, explanation, retry_after=seconds)
+
+
+_REFUSALS: Final = {
+    "conflict": ("idempotency_conflict", "the key was used with another payload"),
+    "in_progress": ("idempotency_in_progress", "the first request is still being worked on"),
+    "unknown": ("outcome_unknown", "it was sent before, and no answer was recorded"),
+    "gone": ("answer_not_replayable", "it was done before; its answer is not kept"),
+}
+
+
+def _unavailable(error: StoreUnavailable) -> Refusal:
+    return Refusal(
+        "store_unavailable",
+        "store_unavailable",
+        error.explanation,
+        retry_after=whole_seconds(1.0, _jitter()),
+    )
+
+
+def _nonce_key(keys: CallerKeys, caller: Caller) -> bytes:
+    nonce = "" if caller.nonce is None else caller.nonce
+    return keys.name(NONCE, caller.thumbprint.encode("ascii"), nonce.encode())
+
+
+def _new_token() -> bytes:
+    return os.urandom(16).hex().encode("ascii")
+
+
+@lru_cache(maxsize=4096)
+def _about(merchant: str, identity: str, operation: str) -> bytes:
+    """Return the beginning of what an operator is shown of a claim: all but the audit id."""
+    about = {"merchant": merchant, "identity": identity, "operation": operation, "audit_id": ""}
+    return json.dumps(about, separators=(",", ":")).encode("ascii")[:-3]
+
+
+@lru_cache(maxsize=4096)
+def _origin(identity: str) -> str:
+    parts = urlsplit(identity)
+    return f"{parts.scheme}://{parts.netloc}"

@@ -1,0 +1,129 @@
+"""Tells the store what became of claims, and goes on trying where it cannot be told at once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from connector.store.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from connector.steps import Claim
+
+PERSISTENCE: Final = 60.0
+"""Seconds for which a settlement is tried again. The lease ends before: until it is told, callers
+are told that the outcome is unknown."""
+MOST_OCTETS: Final = 64 << 20
+"""Octets of answers that may wait; a claim beyond them is settled without its answer."""
+_PAUSES: Final = (0.05, 0.1, 0.2, 0.4, 0.8)
+_AGAIN: Final = 1.0
+
+_logger: Final = logging.getLogger(__name__)
+
+
+class _Waiting(NamedTuple):
+    claim: Claim
+    arguments: Sequence[bytes]
+    deadline: float
+    sure: bool
+    """Once is enough. False where the claim may yet come to be: then it is told twice."""
+
+
+class Settler:
+    """``tell`` runs the script for a claim and returns its word; ``told`` counts each outcome."""
+
+    def __init__(
+        self,
+        tell: Callable[[Claim, Sequence[bytes]], Awaitable[bytes]],
+        told: Callable[[str], None],
+    ) -> None:
+        self._tell = tell
+        self._told = told
+        self._waiting: deque[_Waiting] = deque()
+        self._octets = 0
+        self._task: asyncio.Task[None] | None = None
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    async def settle(self, claim: Claim, arguments: Sequence[bytes]) -> None:
+        """Tell the store once; where it cannot be told, go on trying. Never raises for that."""
+        try:
+            self._heard(await self._tell(claim, arguments))
+        except StoreUnavailable as error:
+            self._told("delayed")
+            _logger.warning("a claim could not be settled yet: %s", error.explanation)
+            self._later(claim, arguments, sure=True)
+
+    def forget(self, claim: Claim) -> None:
+        """Release a claim that the store may have made, or may yet make: nothing is sent for it."""
+        self._told("delayed")
+        self._later(claim, claim.owner(b"released"), sure=False)
+
+    async def aclose(self, patience: float) -> None:
+        """Try once more for ``patience`` seconds, then leave the rest to the leases' end."""
+        if self._task is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(self._task), patience)
+            self._task.cancel()
+        if self._waiting:
+            _logger.error("%d claims were not settled; their outcome is unknown", len(self))
+
+    def _later(self, claim: Claim, arguments: Sequence[bytes], *, sure: bool) -> None:
+        loop = asyncio.get_running_loop()
+        size = sum(map(len, arguments))
+        if self._octets + size > MOST_OCTETS and arguments[0] == b"completed":
+            arguments = [*arguments[:4], b"", *arguments[5:]]
+            size = sum(map(len, arguments))
+        self._octets += size
+        self._waiting.append(_Waiting(claim, arguments, loop.time() + PERSISTENCE, sure))
+        if self._task is None:
+            self._task = asyncio.create_task(self._try())
+
+    async def _try(self) -> None:
+        loop = asyncio.get_running_loop()
+        failures = 0
+        try:
+            while self._waiting:
+                await asyncio.sleep(_PAUSES[min(failures, len(_PAUSES) - 1)])
+                failures = 0 if await self._round(loop.time()) else failures + 1
+        finally:
+            self._task = None
+
+    async def _round(self, now: float) -> bool:
+        """Tell all that waits, oldest first; False where the store cannot be told."""
+        for _ in range(len(self._waiting)):
+            waiting = self._waiting[0]
+            try:
+                word = await self._tell(waiting.claim, waiting.arguments)
+            except StoreUnavailable:
+                if now > waiting.deadline:
+                    self._done(waiting)
+                    self._told("given_up")
+                    _logger.warning("a claim was given up: its outcome stays unknown")
+                return False
+            self._done(waiting)
+            if waiting.sure or word != b"absent":
+                self._heard(word)
+            else:
+                # What was lost on its way may still arrive: behind it, this one finds the claim.
+                asyncio.get_running_loop().call_later(_AGAIN, self._once_more, waiting)
+        return True
+
+    def _once_more(self, waiting: _Waiting) -> None:
+        self._later(waiting.claim, waiting.arguments, sure=True)
+
+    def _done(self, waiting: _Waiting) -> None:
+        self._waiting.popleft()
+        self._octets -= sum(map(len, waiting.arguments))
+
+    def _heard(self, word: bytes) -> None:
+        told = word.decode("ascii", "replace")
+        self._told(told)
+        if told == "stale":
+            _logger.error("a claim was settled by somebody else while its owner was at work")
