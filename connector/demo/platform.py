@@ -77,13 +77,22 @@ class Platform:
         return {"ucp": {"version": "2026-08-25"}, "keys": [self._key.public_jwk()]}
 
     def signed_headers(
-        self, method: str, authority: str, target: str, body: bytes, now: int
+        self,
+        method: str,
+        authority: str,
+        target: str,
+        body: bytes,
+        now: int,
+        key: str | None = None,
     ) -> dict[str, str]:
-        """Return the headers of a signed request for a plain-HTTP ``authority``."""
+        """Return the headers of a signed request for a plain-HTTP ``authority``.
+
+        A write has a new Idempotency-Key unless ``key`` is that of an earlier one.
+        """
         headers = {"Host": authority, "UCP-Agent": f'profile="{self.profile_url}"'}
         components = ["@method", "@authority", "@path", "ucp-agent"]
         if method != "GET":
-            headers["Idempotency-Key"] = str(uuid.uuid4())
+            headers["Idempotency-Key"] = key or str(uuid.uuid4())
             components.append("idempotency-key")
         if body:
             headers["Content-Type"] = "application/json"

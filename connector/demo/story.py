@@ -13,6 +13,7 @@ import signal
 import sys
 import tempfile
 import time
+import uuid
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -30,6 +31,8 @@ ENDPOINT: Final = "/ucp/v1"
 _ORDER: Final = {"line_items": [{"item": {"id": "bouquet_roses"}, "quantity": 1}]}
 _LARGER: Final = {"line_items": [{"item": {"id": "bouquet_roses"}, "quantity": 2}]}
 _PROFILE_LIMIT: Final = 30.0
+# Answers to verified requests are signed, whatever was decided then.
+_TO_VERIFIED: Final = ("accept", "replay", "idempotency_")
 _PREFERRED_PORTS: Final = {"gateway": 8080, "admin": 9090, "merchant": 8182, "platform": 8183}
 
 
@@ -54,7 +57,7 @@ class Row(NamedTuple):
     @property
     def good(self) -> bool:
         """Whether the decision is the expected one, and the answer to it as it must be."""
-        signed = "verified" if self.expected.startswith("accept") else "not signed"
+        signed = "verified" if self.expected.startswith(_TO_VERIFIED) else "not signed"
         return self.decided == self.expected and self.answer == signed
 
 
@@ -184,16 +187,18 @@ class _Teller:
         target: str,
         document: object = None,
         alter: Callable[[_Exchange], _Exchange] = _as_signed,
+        key: str | None = None,
     ) -> Sent:
         """Sign a request, alter it, send it, and add a row."""
         body = b"" if document is None else json.dumps(document).encode()
         authority = f"{HOST}:{self._ports.gateway}"
-        headers = signer.signed_headers(method, authority, target, body, int(time.time()))
+        headers = signer.signed_headers(method, authority, target, body, int(time.time()), key)
         headers, target, body = alter(_Exchange(headers, target, body))
         sent = send((HOST, self._ports.gateway), method, target, headers, body)
         decision = self._decisions.of(sent.audit_id)
         decided = sent.code or f"{decision['decision']} {sent.status}"
-        why = decision.get("explanation") or f"signed by {decision['keyid']}"
+        recorded = "recorded answer, " if decision["decision"] == "replay" else ""
+        why = decision.get("explanation") or f"{recorded}signed by {decision['keyid']}"
         self.rows.append(Row(what, expected, decided, self._judge_answer(sent), str(why)))
         return sent
 
@@ -216,9 +221,17 @@ def _tell(platform: Platform, ports: Ports, decisions: Decisions) -> list[Row]:
     checkout = f"{sessions}/{json.loads(created.body).get('id', 'none')}"
     teller.tell("get checkout", "accept 200", platform, "GET", checkout)
     teller.tell("update checkout", "accept 200", platform, "PUT", checkout, _LARGER)
-    complete = f"{checkout}/complete"
-    teller.tell("complete checkout", "accept 200", platform, "POST", complete, {})
+    complete, key = f"{checkout}/complete", str(uuid.uuid4())
+    bought = teller.tell("complete checkout", "accept 200", platform, "POST", complete, {}, key=key)
     forwarded = _merchant_saw(ports)
+    again = teller.tell(
+        "complete it once more", "replay 200", platform, "POST", complete, {}, key=key
+    )
+    if again.body != bought.body:
+        raise DemoError("a repetition was answered otherwise than the first request")
+    other = {"buyer": {"email": "other@example.org"}}
+    conflict = "idempotency_conflict"
+    teller.tell("same key, other body", conflict, platform, "POST", complete, other, key=key)
     for what, expected, method, document, alter in (
         ("GET without a signature", "signature_missing", "GET", None, _without_signature),
         ("body altered on the way", "digest_mismatch", "PUT", _LARGER, _other_body),
@@ -229,8 +242,8 @@ def _tell(platform: Platform, ports: Ports, decisions: Decisions) -> list[Row]:
     stranger = Platform(platform.profile_url, new_private_jwk("platform-2026"))
     teller.tell("signed by a wrong key", "signature_invalid", stranger, "GET", checkout)
     if (after := _merchant_saw(ports)) != forwarded:
-        raise DemoError(f"the merchant saw {after - forwarded} of the refused requests")
-    _say(f"the merchant saw {forwarded} requests, and none of those that were refused")
+        raise DemoError(f"the merchant saw {after - forwarded} that it must not see")
+    _say(f"the merchant saw {forwarded} requests: none twice, and none that was refused")
     _say(f"the answers are signed by {', '.join(teller.signers)}, as the merchant's profile says")
     return teller.rows
 
