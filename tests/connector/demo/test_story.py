@@ -30,11 +30,11 @@ def test_the_story_ends_with_every_decision_as_expected() -> None:
     lines = done.stdout.splitlines()
     last = re.fullmatch(r"([0-9]+) of \1 decisions as expected", lines[-1])
     assert last is not None
-    assert int(last[1]) == 9
-    # The answers to the four that verified are signed, and the platform has verified them.
-    assert [line for line in lines if "  verified  " in line] == lines[2:6]
-    assert all("  not signed  " in line for line in lines[6:11])
-    assert "the merchant saw 4 requests, and none of those that were refused" in done.stderr
+    assert int(last[1]) == 11
+    # The answers to the six that verified are signed, and the platform has verified them.
+    assert [line for line in lines if "  verified  " in line] == lines[2:8]
+    assert all("  not signed  " in line for line in lines[8:13])
+    assert "the merchant saw 4 requests: none twice, and none that was refused" in done.stderr
     assert "Traceback" not in done.stderr
 
 
