@@ -8,6 +8,7 @@ from canonical import CanonicalError
 from canonical.base64 import decode, decode_url
 from connector.admission.claims import LEASE, RENEWAL
 from connector.admission.control import AdmissionControl, Terms
+from connector.admission.desk import ClaimDesk
 from connector.admission.leases import Leases
 from connector.admission.limits import Limit
 from connector.admission.local import Concurrency, Totals, WithoutStore, limiter
@@ -106,6 +107,11 @@ class Admissions:
         )
         self._settlements.append(made)
         return made
+
+    def desk(self) -> ClaimDesk:
+        """Make what an operator works with."""
+        store = self._settings.store
+        return ClaimDesk(self.client, keep=store.idempotency_ttl, tombstone=store.tombstone_ttl)
 
     def figures(self) -> tuple[bool, int, int, int]:
         """Return what metrics tell: up, failed calls, leases held, settlements that wait."""

@@ -10,6 +10,7 @@ import resource
 import signal
 import socket
 import sys
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
@@ -65,6 +66,15 @@ def bind(host: str, port: int, what: str) -> socket.socket:
         raise StartError(f"cannot listen on {host}:{port} ({what}): {reason}") from error
     listener.setblocking(False)
     return listener
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether an address to listen on is this machine's alone."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return False
+    return all(ip_address(each[4][0]).is_loopback for each in found)
 
 
 async def run_listeners(

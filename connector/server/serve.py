@@ -14,6 +14,7 @@ import uvicorn
 
 from connector.admin.health import Health
 from connector.admin.listener import admin_application
+from connector.admin.token import TokenFile, TokenFileError
 from connector.admission.claims import LEASE
 from connector.gateway import Gateway
 from connector.ingress.protocol import IngressProtocol
@@ -26,6 +27,7 @@ from connector.server.process import (
     allow_open_files,
     bind,
     calm_collector,
+    is_loopback,
     log_to_standard_error,
     run,
     run_listeners,
@@ -87,9 +89,10 @@ async def _serve(
     log = DecisionLog(sys.stdout.fileno())
     metrics.dropped_lines = lambda: log.dropped
     gateway = Gateway(lanes, strangers=ProblemRenderer(), metrics=metrics, log=log, fault=asked.at)
-    ingress = _ingress_config(settings, build_ingress(settings, gateway, clock))
     warnings = _warnings(settings)
     health = Health(warnings, problem=lambda: admissions.watch.policy)
+    ingress = _ingress_config(settings, build_ingress(settings, gateway, clock))
+    admin = _admin_config(settings, health, metrics, admissions, log)
     reload = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload.set)
     background = [
@@ -115,7 +118,7 @@ async def _serve(
         await admissions.watch.start()
         await run_listeners(
             (ingress, listening),
-            (_admin_config(health, metrics), administration),
+            (admin, administration),
             started=started,
             draining=health.draining,
         )
@@ -159,10 +162,23 @@ def _ingress_config(settings: Settings, ingress: Ingress) -> uvicorn.Config:
     return config
 
 
-def _admin_config(health: Health, metrics: Metrics) -> uvicorn.Config:
-    return uvicorn.Config(
-        admin_application(health, metrics), timeout_graceful_shutdown=1, **uvicorn_options()
+def _admin_config(
+    settings: Settings, health: Health, metrics: Metrics, admissions: Admissions, log: DecisionLog
+) -> uvicorn.Config:
+    path = settings.admin.token_file
+    try:
+        token = None if path is None else TokenFile(path)
+    except TokenFileError as error:
+        raise StartError(f"admin.token_file: {error}") from error
+    application = admin_application(
+        health,
+        metrics,
+        claims=admissions.desk(),
+        token=token,
+        loopback=is_loopback(settings.admin.host),
+        tell=log.write,
     )
+    return uvicorn.Config(application, timeout_graceful_shutdown=1, **uvicorn_options())
 
 
 def _warnings(settings: Settings) -> list[str]:

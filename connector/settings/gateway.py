@@ -82,14 +82,15 @@ class Listen(Section):
 
 
 class Admin(Section):
-    """The operator's listener: `/livez`, `/readyz`, `/metrics`."""
+    """The operator's listener: `/livez`, `/readyz`, `/metrics`, `/claims`."""
 
     host: Host = "127.0.0.1"
     """The address to listen on; keep it away from platforms."""
     port: Port = 9090
     """The port; 0 takes any free one."""
     token_file: ConfiguredPath | None = None
-    """A file with the bearer token that callers must send; without it everybody is served."""
+    """A file with the bearer token that is asked for everywhere but at `/livez` and `/readyz`;
+    without it claims are served on a loopback address only."""
 
 
 class Store(Section):
