@@ -16,7 +16,7 @@ local is_write = ARGV[1] == 'write'
 local kind, own = ARGV[5], ARGV[7]
 local payload = ARGV[10]
 local word, rate, answer = 'admitted', 1, ''
-local state, token, again = false, false, false
+local state, token, again, counted = false, false, false, false
 
 if is_write then
   local claim = redis.call('HMGET', KEYS[3], 'state', 'payload', 'token', 'lease')
@@ -29,7 +29,7 @@ if is_write then
     answer = redis.call('GET', KEYS[4]) or ''
     word = answer == '' and 'gone' or 'replay'
   elseif state == 'claimed' and token == own then
-    word = 'claimed' -- the same call once more: its first reply was lost
+    word, counted = 'claimed', true -- the same call once more: its first reply was lost
   elseif state == 'claimed' and tonumber(claim[4]) > now then
     word = 'in_progress'
   elseif ARGV[12] == '1' then
@@ -62,7 +62,7 @@ if word == 'claimed' then
   rate, interval, tolerance = 2, tonumber(ARGV[8]), tonumber(ARGV[9])
 end
 local ahead, wait = 0, 0
-if interval > 0 then
+if interval > 0 and not counted then
   -- Kept is how far the arrival time was ahead, and when: a sum of times would lose fractions.
   local at, was = string.match(redis.call('GET', KEYS[rate]) or '', '^(%d+) (.+)$')
   if at then

@@ -136,6 +136,10 @@ class AdmissionControl:
                 admission = await self._read(received, caller, plan, keys)
         except Refusal as refusal:
             admission = Admission(refusal.reason, [], refusal=refusal)
+        except BaseException:
+            if slot:
+                self._concurrency.leave(slot)
+            raise
         if admission.refusal is not None and totals is not None and not over:
             totals.give_back(name, _origin(caller.identity))
         return self._told(admission._replace(slot=slot, over=admission.over or over))

@@ -149,7 +149,7 @@ class SingleClient:
         while True:
             try:
                 connection = await self._connect()
-            except (StoreUnavailable, OSError, ssl.SSLError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, it must not be the last try
                 self._why = _why_not(error)
                 if pause == _FIRST_PAUSE:
                     _logger.warning("store: %s", self._why)
@@ -217,8 +217,5 @@ def _why_not(error: Exception) -> str:
         return error.explanation
     if isinstance(error, TimeoutError):
         return "No connection to the store in time."
-    return (
-        f"No connection to the store: {error.strerror or type(error).__name__}."
-        if isinstance(error, OSError)
-        else f"No connection to the store: {type(error).__name__}."
-    )
+    reason = error.strerror if isinstance(error, OSError) else None
+    return f"No connection to the store: {reason or type(error).__name__}."
