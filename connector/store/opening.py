@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from connector.store.directory import SOCKET
 from connector.store.single import SingleClient
 from connector.store.targets import Endpoint, parse_target
 
@@ -13,9 +14,6 @@ if TYPE_CHECKING:
 
     from connector.store.client import StoreClient
     from connector.store.scripts import Script
-
-SOCKET: Final = "socket"
-"""The name of the embedded server's socket in its directory."""
 
 
 def open_store(
