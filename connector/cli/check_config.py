@@ -17,6 +17,7 @@ from connector.settings.shape import show_path
 from connector.settings.units import format_duration
 from connector.signing.key_document import KeyFileError
 from connector.signing.key_file import stamp
+from connector.store.targets import parse_target
 
 if TYPE_CHECKING:
     import argparse
@@ -109,6 +110,7 @@ def _summary(settings: Settings) -> dict[str, Any]:
     return {
         "listen": _address(settings.listen.host, settings.listen.port),
         "admin": _address(settings.admin.host, settings.admin.port),
+        "store": _store(settings),
         "merchants": [_merchant(settings, merchant) for merchant in settings.merchants],
         "tiers": {
             "discovered": _tier(settings.tiers.discovered),
@@ -116,6 +118,17 @@ def _summary(settings: Settings) -> dict[str, Any]:
         },
         "warnings": warnings(settings),
     }
+
+
+def _store(settings: Settings) -> str:
+    """Say where claims and rates are kept; users and passwords are not in it."""
+    target = parse_target(settings.store.url.get_secret_value())
+    if target.kind == "embedded":
+        return f"embedded in {settings.store.directory}"
+    places = ", ".join(each.path or _address(each.host, each.port) for each in target.endpoints)
+    of = f" of {target.service}" if target.service else ""
+    tls = " over TLS" if any(each.tls for each in target.endpoints) else ""
+    return f"{target.kind}{of} at {places}{tls}"
 
 
 def _merchant(settings: Settings, merchant: Merchant) -> dict[str, Any]:
@@ -153,6 +166,7 @@ def _lines(file: str, settings: Settings) -> Iterator[str]:
     summary = _summary(settings)
     yield f"{file}: ok"
     yield f"listens on {summary['listen']}, admin on {summary['admin']}"
+    yield f"store: {summary['store']}"
     for merchant in summary["merchants"]:
         platforms = merchant["platforms"]
         yield f"merchant {merchant['id']}"

@@ -39,6 +39,7 @@ from connector.settings.inert import inert_settings
 from connector.settings.loading import load_settings
 from connector.signing.key_document import KeyFileError
 from connector.store.embedded import EmbeddedServer, EmbeddedStoreError
+from connector.store.targets import parse_target
 from connector.telemetry.decisions import DecisionLog
 from connector.telemetry.metrics import Metrics
 from connector.transports.problems import ProblemRenderer
@@ -52,7 +53,6 @@ if TYPE_CHECKING:
 _logger = logging.getLogger("connector.server")
 # What a request may take beside the merchant's own time, once the process was told to stop.
 _DRAIN_MARGIN: Final = 5.0
-EMBEDDED: Final = "embedded:"
 
 
 def serve(config_path: str | None) -> int:
@@ -82,7 +82,7 @@ async def _serve(
     except (ValueError, KeyFileError) as error:
         raise StartError(str(error)) from error
     embedded = None
-    if settings.store.url.get_secret_value() == EMBEDDED:
+    if parse_target(settings.store.url.get_secret_value()).kind == "embedded":
         embedded = EmbeddedServer(settings.store.directory)
     metrics.store = lambda: (*admissions.figures(), embedded.restarts if embedded else 0)
     metrics.observed = [name for name, lane in lanes.items() if lane.observe]

@@ -23,17 +23,13 @@ from connector.settings.fields import (
     Unique,
 )
 from connector.settings.units import parse_duration, parse_rate, parse_size
+from connector.store.targets import parse_target
 
-_STORES = ("redis://", "rediss://", "unix://", "redis+sentinel://", "redis+cluster://")
 _MIN_DOCUMENT = 128 * 1024  # ucp-rules section 6
 
 
 def _store_url(secret: SecretStr) -> SecretStr:
-    url = secret.get_secret_value()
-    if url != "embedded:" and (
-        not url.startswith(_STORES) or url in _STORES or not url.isprintable() or " " in url
-    ):
-        raise ValueError(f"is none of embedded:, {'..., '.join(_STORES)}...")
+    parse_target(secret.get_secret_value())
     return secret
 
 

@@ -76,10 +76,10 @@ def parse_target(url: str) -> Target:
     """Return what the URL names; ValueError with a text that quotes nothing of it."""
     if _UNPRINTABLE.search(url):
         raise ValueError("a store's URL is printable ASCII; write the rest as %XX")
-    scheme, _, rest = url.partition(":")
+    scheme, colon, rest = url.partition(":")
     form = _FORMS.get(scheme.lower())
-    if form is None:
-        raise ValueError(f"a store's URL begins with one of {', '.join(_FORMS)}")
+    if form is None or not colon:
+        raise ValueError(f"a store's URL begins with one of {', '.join(_FORMS)} and a colon")
     return form(rest)
 
 
