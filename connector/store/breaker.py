@@ -12,6 +12,8 @@ from typing import Final
 FIRST: Final = 0.05
 MOST: Final = 1.0
 """Seconds for which it is open, at first and at most."""
+_EARLY: Final = 0.01
+"""Seconds by which a probe's time may seem to be up too early: the clock is read twice for it."""
 
 
 class Breaker:
@@ -21,6 +23,7 @@ class Breaker:
         self._patience = patience
         """How long a probe is waited for before another one may go."""
         self._until: float | None = None
+        self._probing = False
         self._pause = FIRST
 
     @property
@@ -35,16 +38,19 @@ class Breaker:
         if now < self._until:
             return False
         self._until = now + self._patience
+        self._probing = True
         return True
 
     def failed(self, now: float) -> None:
         """A call had no reply in time; those that went out before it opened change nothing."""
-        if self._until is not None and now < self._until - self._patience:
+        if self._until is not None and not (self._probing and now >= self._until - _EARLY):
             return
+        self._probing = False
         self._until = now + self._pause
         self._pause = min(self._pause * 2, MOST)
 
     def answered(self) -> None:
         """There was a reply."""
         self._until = None
+        self._probing = False
         self._pause = FIRST
