@@ -173,7 +173,8 @@ class Connection(asyncio.Protocol):
             return
         following = next((call.deadline for call in self._queue if call.deadline > now), None)
         if following is None and self._queue:
-            following = self._queue[0].deadline + SILENCE
+            # No later than the deadline of a call that comes meanwhile.
+            following = min(self._queue[0].deadline + SILENCE, now + self._timeout)
         if following is not None:
             self._timer = self._loop.call_at(following, self._expire)
 
