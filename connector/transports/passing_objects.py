@@ -202,7 +202,7 @@ class PassingObject:
     def _value_came(self, literal: str | None) -> None:
         """Note a value, whole or just opening, where it is that of a wanted member."""
         name = self._name
-        if len(self._open) != 1 or name is None:
+        if name is None:
             return
         if name in self._values:
             self._repeated.add(name)

@@ -136,6 +136,8 @@ def test_the_answer_is_known_as_soon_as_its_event_ends() -> None:
 def test_a_cr_and_an_lf_in_two_pieces_end_one_line() -> None:
     assert found(b"data: " + ANSWER + b"\r", b"", b"\n") == NOTHING
     assert found(b"data: " + ANSWER + b"\r", b"\n", b"\r") == kept(ANSWER)
+    assert found(b"data: " + ANSWER + b"\r", b"\n\r") == kept(ANSWER)
+    assert found(b": ping\r", b"\n" + event(ANSWER)) == kept(ANSWER)
 
 
 def test_the_lines_of_an_event_are_joined_by_lf() -> None:

@@ -121,13 +121,15 @@ def test_a_number_may_have_any_number_of_digits() -> None:
 def test_as_many_levels_as_canonical_json_may_have_are_read(opening: bytes, closing: bytes) -> None:
     inner = MAX_DEPTH - 1
 
-    def nested(levels: int) -> bytes:
-        return b'{"id":' + opening * levels + b"1" + closing * levels + b"}"
+    def nested(levels: int, beside: bytes) -> bytes:
+        return b'{"a":[' + beside + b'],"id":' + opening * levels + b"1" + closing * levels + b"}"
 
-    assert not is_deep(nested(inner))
-    assert read_object(nested(inner)) is not None
-    assert is_deep(nested(inner + 1))
-    assert read_object(nested(inner + 1)) is None
+    # Few brackets are not looked at one by one.
+    for beside in (b"", b"[[]],{}" + b",[{}]" * MAX_DEPTH):
+        assert not is_deep(nested(inner, beside))
+        assert read_object(nested(inner, beside)) is not None
+        assert is_deep(nested(inner + 1, beside))
+        assert read_object(nested(inner + 1, beside)) is None
 
 
 def test_levels_are_counted_and_not_brackets() -> None:

@@ -115,6 +115,24 @@ def test_of_a_long_string_hardly_anything_is_kept(closing: bytes) -> None:
     assert reader.literal("id") is None
 
 
+@pytest.mark.parametrize("literal", [b"1" * LONGEST, b'"' + b"1" * (LONGEST - 2) + b'"'])
+def test_a_value_is_kept_up_to_its_limit(literal: bytes) -> None:
+    longer = literal[:2] + literal[1:]
+    assert passed(b'{"id":%b}' % literal).literal("id") == literal.decode()
+    assert passed(b'{"id":%b}' % longer).literal("id") is None
+    assert passed(b'{"id":%b}' % longer).has("id")
+
+
+@pytest.mark.parametrize("escape", [b"\\x", b"\\u12G", b"\\u 123", b"\\"])
+def test_of_an_escape_no_more_is_held_than_it_may_have(escape: bytes) -> None:
+    reader = passed(b'{"id":"' + escape)
+    for _ in range(100):
+        reader.feed(b" " * 10)
+        assert len(reader._cut) < 6
+    reader.feed(b'"}')
+    assert not reader.is_whole()
+
+
 @pytest.mark.parametrize(("digits", "whole"), [(LONGEST_NUMBER, True), (LONGEST_NUMBER + 1, False)])
 def test_a_number_is_read_up_to_its_limit(digits: int, *, whole: bool) -> None:
     text = b'{"id":' + b"1" * digits + b"}"
