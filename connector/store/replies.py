@@ -21,6 +21,8 @@ _MEANINGS: Final = {
     "NOREPLICAS": "The store has too few replicas.",
 }
 _MOVING: Final = frozenset({"READONLY", "MASTERDOWN", "MOVED", "ASK"})
+_WITHIN: Final = frozenset({"ERR", "NOPERM"})
+"""Error replies to a call, or to what a script asks for in its midst: those name the script."""
 
 
 def kind_of(error: Exception) -> str:
@@ -40,6 +42,14 @@ def explain(error: Exception) -> str:
 def is_moving(error: Exception) -> bool:
     """Tell whether the writes have to go elsewhere."""
     return kind_of(error) in _MOVING
+
+
+def may_have_written(error: Exception) -> bool:
+    """Tell whether a script may have written something before it ended in this error."""
+    kind = kind_of(error)
+    if kind in _WITHIN:
+        return "script" in str(error)
+    return kind not in _MEANINGS
 
 
 def policy_in(info: bytes) -> str:

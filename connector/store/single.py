@@ -18,7 +18,7 @@ from hiredis import ReplyError
 from connector.store.breaker import Breaker
 from connector.store.connection import Connection, pack
 from connector.store.errors import StoreUnavailable
-from connector.store.replies import explain, is_moving, policy_in
+from connector.store.replies import explain, is_moving, may_have_written, policy_in
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -140,7 +140,7 @@ class SingleClient:
         if is_moving(reply) and self._connection is not None:
             # A replica now, or a cluster: whoever takes the writes has to be looked for again.
             self._connection.close()
-        raise StoreUnavailable(explain(reply), applied=False)
+        raise StoreUnavailable(explain(reply), applied=may_have_written(reply))
 
     # The connection
 
