@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from connector.store.targets import Target
 
 HOPS: Final = 16
-"""How often one call is sent, at most."""
+"""How often one call is sent on, at most."""
 _TRY_AGAIN: Final = 0.01
 """Seconds until keys that are being moved are asked for again."""
 _FIRST_PAUSE: Final = 0.05
@@ -162,11 +162,16 @@ class ClusterClient:
 
     async def _sent_round(self, call: Call) -> Any:
         """Send a call to whoever has its slot, and on to wherever it is sent."""
-        node = self._owner(call)
-        for _ in range(HOPS):
+        node, hops = self._owner(call), 0
+        while hops < HOPS:
             reply = await self._sent_to(node, call)
             if not isinstance(reply, RedisError):
                 return reply
+            if isinstance(reply, TryAgainError):
+                # Until its keys are together again, or its time is up.
+                await asyncio.sleep(_TRY_AGAIN)
+                continue
+            hops += 1
             if isinstance(reply, MovedError):
                 node = self._moved(reply, call, node)
             elif isinstance(reply, AskError):
@@ -174,8 +179,6 @@ class ClusterClient:
                 node, call.asking = self._node_of(reply, node), True
             elif isinstance(reply, NoScriptError):
                 call.command = call.whole
-            elif isinstance(reply, TryAgainError):
-                await asyncio.sleep(_TRY_AGAIN)
             elif is_broken(reply) and not call.broken and (call.unsure or node.gone):
                 # An idle connection that the node has closed, most often: a new one shows.
                 call.broken = True
