@@ -102,11 +102,12 @@ class Settlement:
         """Judge a status by the merchant's promise."""
         return outcome_of(status, self._refusals)
 
-    def in_background(self, work: Coroutine[Any, Any, None]) -> None:
-        """Finish what nobody waits for any more."""
+    def in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Finish this, whoever goes away meanwhile."""
         task = asyncio.create_task(work)
         self._draining.add(task)
         task.add_done_callback(self._draining.discard)
+        return task
 
     async def aclose(self, patience: float) -> None:
         """Give what runs in the background some seconds, then leave it to the leases' end."""
@@ -120,7 +121,8 @@ class Passing:
     """A streamed answer on its way: digested, looked into, and settled before its end is told.
 
     A caller that goes away does not end it: the rest is read, because what the merchant has done
-    must be known.
+    must be known. Nor does it end the settling: who has been promised a length knows the end by
+    the last octet, and may be gone before the store has answered.
     """
 
     def __init__(
@@ -133,6 +135,7 @@ class Passing:
         self._pieces: AsyncIterator[bytes] = aiter(self._stream)
         self._recorder = recorder
         self._digest = hashlib.sha256()
+        self._passed = 0
         self._over = False
 
     @property
@@ -157,6 +160,9 @@ class Passing:
         self._digest.update(piece)
         if self._recorder is not None:
             self._recorder.feed(piece)
+        self._passed += len(piece)
+        if self._passed == self._stream.length:
+            await self._settle(whole=True)
         return piece
 
     async def aclose(self) -> None:
@@ -189,4 +195,5 @@ class Passing:
                 outcome = Outcome.UNKNOWN
         if outcome is Outcome.COMPLETED and not kept:
             digest = self._digest.hexdigest().encode("ascii")
-        await self._settlement.settle(self._claim, outcome, kept, digest)
+        settling = self._settlement.settle(self._claim, outcome, kept, digest)
+        await asyncio.shield(self._settlement.in_background(settling))
