@@ -206,8 +206,10 @@ class Sentinels:
             Node(
                 folder / f"sentinel{number}",
                 f"sentinel monitor {SERVICE} {HOST} {self.master.port} {min(sentinels, 2)}",
-                f"sentinel down-after-milliseconds {SERVICE} 500",
-                f"sentinel failover-timeout {SERVICE} 750",
+                # The last one is slower, and its vote decides between the others: if all of
+                # them stood for election at once, nobody might win, and again so later.
+                f"sentinel down-after-milliseconds {SERVICE} {500 if number < 2 else 1500}",
+                f"sentinel failover-timeout {SERVICE} 2000",
                 *sentinel_options,
             )
             for number in range(sentinels)

@@ -110,6 +110,7 @@ class Node:
             socket_connect_timeout=max(timeout, LEAST_CONNECT),
             # Whoever calls has a time-out of its own.
             socket_timeout=None,
+            redis_connect_func=self._greet,
             # Neither HELLO nor CLIENT SETINFO: two replies less to wait for.
             protocol=2,
             driver_info=None,
@@ -143,7 +144,6 @@ class Node:
 
     async def _exchanged(self, call: Call) -> tuple[list[Any], int]:
         """Send over one connection and return all replies; RedisError where it breaks."""
-        self._must_be_there()
         commands, own = call.outgoing()
         connection = self._pool.acquire_connection()
         try:
@@ -152,8 +152,6 @@ class Node:
                 await connection.disconnect(nowait=True)
             if not connection.is_connected:
                 await connection.connect()  # type: ignore[no-untyped-call]  # no annotations
-            # It may have been left while it was connected to.
-            self._must_be_there()
             call.unsure = True
             await connection.send_packed_command(b"".join(commands), check_health=False)
             return [await _reply(connection) for _ in commands], own
@@ -162,9 +160,11 @@ class Node:
                 await connection.disconnect(nowait=True)
             self._pool.release(connection)
 
-    def _must_be_there(self) -> None:
+    async def _greet(self, connection: Connection) -> None:
+        """Log in on a new connection, unless the node was left while it was made."""
         if self.gone:
             raise BrokenConnection
+        await connection.on_connect()
 
     async def leave(self) -> None:
         """Close the connections that nobody uses, and the others once they are given back."""

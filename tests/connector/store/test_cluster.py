@@ -378,7 +378,7 @@ def test_when_a_primary_dies_its_replica_serves_its_callers(cluster: Cluster) ->
 
     async def scenario() -> None:
         async with opened(url_of(cluster), HASTY) as client:
-            assert await client.run(ADD, [key], [b"1"], replicas=1) == 1
+            assert await client.run(ADD, [key], [b"1"]) == 1
             owner.kill()
             with pytest.raises(StoreUnavailable):
                 await client.run(ADD, [key], [b"1"])
