@@ -87,7 +87,10 @@ class Leases:
             if word == b"done":
                 claim.until = before + self._lease
             else:
-                _logger.warning("a claim was taken away while the merchant worked: %s", word)
+                self._held.pop(claim, None)
+                _logger.warning(
+                    "a claim was taken away while the merchant worked: %s", word.decode()
+                )
         finally:
             if claim in self._held:
                 self._held[claim] = None
