@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test bench fuzz mutation oracles lock clean \
+.PHONY: help venv run test faults bench fuzz mutation oracles lock clean \
 	check check-format check-lint check-types check-imports check-readme check-deployment
 
 help: ## List these commands
@@ -15,6 +15,7 @@ help: ## List these commands
 	@echo
 	@echo "make run ONCE=1        end after the table of decisions"
 	@echo "make run UPSTREAM=URL  put the gateway in front of that address"
+	@echo "make faults ROUNDS=5   so many rounds of each fault"
 	@echo "make fuzz SECONDS=600  fuzz every target for so long; TARGETS=\"jcs jws\" picks some"
 	@echo "make mutation MODULES=\"jcs\" change these modules only"
 	@echo "make lock UPGRADE=1    take the newest versions, not only what pyproject.toml asks for"
@@ -57,6 +58,9 @@ check-deployment: venv
 	@echo "== Manifests, Dockerfile, lock files, documents and what is installed"
 	@$(BIN)/python -m pip check --quiet
 	@$(BIN)/python -m pytest -q --no-header -p no:cacheprovider tests/project
+
+faults: venv ## Kill and pause gateways at every step, fifty times each (a quarter of an hour)
+	@exec $(BIN)/python -m tests.faults --rounds $(or $(ROUNDS),50)
 
 bench: venv ## Measure the gateway beside the alternatives (minutes)
 	@exec $(BIN)/python -m bench

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PROMISED = {"help", "run", "test", "check", "bench", "fuzz", "mutation", "oracles", "lock", "clean"}
+PROMISED = {
+    *("help", "run", "test", "check", "lock", "clean"),
+    *("faults", "bench", "fuzz", "mutation", "oracles"),
+}
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -53,6 +56,12 @@ def test_run_hands_its_variables_to_the_demo(arguments: list[str], options: list
 def test_fuzz_hands_its_variables_on(arguments: list[str], options: list[str]) -> None:
     last = make("--dry-run", "fuzz", *arguments).stdout.splitlines()[-1]
     assert last.split() == ["exec", ".venv/bin/python", "-m", "tests.fuzz", "--seconds", *options]
+
+
+@pytest.mark.parametrize(("arguments", "rounds"), [([], "50"), (["ROUNDS=3"], "3")])
+def test_faults_hands_its_variable_on(arguments: list[str], rounds: str) -> None:
+    last = make("--dry-run", "faults", *arguments).stdout.splitlines()[-1]
+    assert last.split() == ["exec", ".venv/bin/python", "-m", "tests.faults", "--rounds", rounds]
 
 
 def test_without_python_one_line_says_what_to_install() -> None:
