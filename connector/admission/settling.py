@@ -67,10 +67,11 @@ class Settler:
 
     async def aclose(self, patience: float) -> None:
         """Try once more for ``patience`` seconds, then leave the rest to the leases' end."""
-        if self._task is not None:
+        task = self._task
+        if task is not None:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(self._task), patience)
-            self._task.cancel()
+                await asyncio.wait_for(asyncio.shield(task), patience)
+            task.cancel()
         if self._waiting:
             _logger.error("%d claims were not settled; their outcome is unknown", len(self))
 
@@ -102,10 +103,7 @@ class Settler:
             try:
                 word = await self._tell(waiting.claim, waiting.arguments)
             except StoreUnavailable:
-                if now > waiting.deadline:
-                    self._done(waiting)
-                    self._told("given_up")
-                    _logger.warning("a claim was given up: its outcome stays unknown")
+                self._give_up(now)
                 return False
             self._done(waiting)
             if waiting.sure or word != b"absent":
@@ -115,10 +113,18 @@ class Settler:
                 asyncio.get_running_loop().call_later(_AGAIN, self._once_more, waiting)
         return True
 
+    def _give_up(self, now: float) -> None:
+        """Leave all that has been tried for long enough; those that came first are in front."""
+        while self._waiting and now > self._waiting[0].deadline:
+            self._done(self._waiting[0])
+            self._told("given_up")
+            _logger.warning("a claim was given up: its outcome stays unknown")
+
     def _once_more(self, waiting: _Waiting) -> None:
         self._later(waiting.claim, waiting.arguments, sure=True)
 
     def _done(self, waiting: _Waiting) -> None:
+        """Take what is in front out of the queue."""
         self._waiting.popleft()
         self._octets -= sum(map(len, waiting.arguments))
 
