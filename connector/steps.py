@@ -40,6 +40,13 @@ class Route(NamedTuple):
     path: str
 
 
+class Times(NamedTuple):
+    """Until when a signature can vouch, as it says itself: UNIX times."""
+
+    created: int | None
+    expires: int | None
+
+
 class Caller(NamedTuple):
     """Who proved to have sent this request, and how."""
 
@@ -61,6 +68,10 @@ class Caller(NamedTuple):
     expires: int | None = None
     nonce: str | None = None
     """``nonce`` of the signature, ``jti`` of a Talos envelope."""
+    others: tuple[Times, ...] = ()
+    """Times of whatever else in the request could have vouched in this signature's place."""
+    rider: bytes = b""
+    """Signing input of a detached JWS that came along and would be taken by itself."""
 
 
 class Operation(NamedTuple):

@@ -66,7 +66,8 @@ if interval > 0 and not counted then
   -- Kept is how far the arrival time was ahead, and when: a sum of times would lose fractions.
   local at, was = string.match(redis.call('GET', KEYS[rate]) or '', '^(%d+) (.+)$')
   if at then
-    ahead = math.max(was - (now - at), 0)
+    -- A clock that went back, after a failover, makes nobody wait for it.
+    ahead = math.max(was - math.max(now - at, 0), 0)
   end
   if ahead - tolerance > 1 then
     wait = math.ceil(ahead - tolerance)

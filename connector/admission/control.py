@@ -105,6 +105,8 @@ class AdmissionControl:
         self._lease_argument = b"%d" % (lease * 1_000_000)
         self._enforce = b"1" if terms.enforce else b"0"
         self._retry = b"1" if terms.idempotent else b"0"
+        self._longest = terms.idempotency_ttl + terms.tombstone_ttl
+        """Seconds after which anything is forgotten, whatever a signature says of its own end."""
 
     async def admit(
         self, received: Received, caller: Caller, operation: Operation, audit_id: str
@@ -161,6 +163,12 @@ class AdmissionControl:
         self, received: Received, caller: Caller, plan: Plan, keys: CallerKeys
     ) -> Admission:
         once = self._nonce(received, caller, plan)
+        if once is not None and caller.others:
+            raise Refusal(
+                "signature_invalid",
+                "several_signatures",
+                "where a nonce must be new, one signature may vouch and no other",
+            )
         names: tuple[bytes, ...] = (keys.reads,)
         token = b""
         if once is not None:
@@ -197,15 +205,23 @@ class AdmissionControl:
     ) -> Admission:
         name = operation.name.encode("ascii")
         if operation.key is None:
+            if caller.others:
+                # Its claim is on what vouched: with something else in that place it has another.
+                raise Refusal(
+                    "idempotency_key_missing",
+                    "several_signatures",
+                    "a write that carries several signatures needs a key",
+                )
             value = hashlib.sha256(caller.signature_base).digest()
             claim_key = keys.name(UNKEYED, name, value)
         else:
             claim_key = keys.name(CLAIM, name, operation.key.encode("ascii"))
         names: tuple[bytes, ...] = (claim_key, answer_of(claim_key))
         kind, once = b"", self._nonce(received, caller, plan)
-        if caller.scheme == "detached-jws":
+        jws = caller.signature_base if caller.scheme == "detached-jws" else caller.rider
+        if jws:
             # It binds neither method, target nor key: what was signed is good for one of each.
-            value = hashlib.sha256(caller.signature_base).digest()
+            value = hashlib.sha256(jws).digest()
             names, kind = (*names, keys.name(SIGNATURE, b"", value)), SIGNATURE
         elif once is not None:
             names, kind = (*names, _nonce_key(keys, caller)), NONCE
@@ -273,30 +289,32 @@ class AdmissionControl:
         """Return for how long the answer is kept, and for how long that it was given.
 
         ``created`` makes a captured write stale before its answer is gone, ``expires`` at its own
-        time; without either, and without a key that is asked to be fresh, a tombstone stays.
+        time; without either, and without a key that is asked to be fresh, a tombstone stays. What
+        vouched is not the measure, but whatever in the request could have.
         """
-        terms = self._terms
-        ttl = terms.idempotency_ttl
-        if caller.created is not None and operation.key is not None:
-            return ttl, ttl
-        if caller.expires is not None and operation.key is not None:
-            return ttl, max(ttl, caller.expires - received.at + SKEW + CLOCK_MARGIN)
-        return ttl, ttl + terms.tombstone_ttl
+        ttl, longest = self._terms.idempotency_ttl, self._longest
+        if operation.key is None:
+            return ttl, longest
+        kept = ttl
+        for created, expires in ((caller.created, caller.expires), *caller.others):
+            if created is None:
+                left = longest if expires is None else expires - received.at + SKEW + CLOCK_MARGIN
+                kept = max(kept, min(left, longest))
+        return ttl, kept
 
     # Nonces
 
     def _nonce(self, received: Received, caller: Caller, plan: Plan) -> bytes | None:
         """Return the milliseconds for which a nonce must be remembered; None where none is."""
-        if caller.nonce is None or not (plan.nonce or caller.scheme == "talos"):
+        talos = caller.scheme == "talos"
+        if caller.nonce is None or not (plan.nonce or talos):
             return None
+        left = self._longest
+        most = _TALOS_AGE if talos else plan.max_age
+        if caller.created is not None and most is not None:
+            left = min(left, caller.created + most - received.at)
         if caller.expires is not None:
-            left = caller.expires - received.at
-        elif caller.scheme == "talos" and caller.created is not None:
-            left = caller.created + _TALOS_AGE - received.at
-        elif caller.created is not None and plan.max_age is not None:
-            left = caller.created + plan.max_age - received.at
-        else:
-            left = self._terms.tombstone_ttl
+            left = min(left, caller.expires - received.at)
         return b"%d" % (max(left + SKEW + CLOCK_MARGIN, 1.0) * 1000)
 
     # The script's reply

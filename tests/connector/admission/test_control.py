@@ -17,7 +17,7 @@ from connector.admission.recorded import record
 from connector.admission.sealing import Sealer
 from connector.admission.settling import Settler
 from connector.admission.store_keys import caller_keys
-from connector.steps import Caller, Operation, Received
+from connector.steps import Caller, Operation, Received, Times
 from connector.store.errors import StoreUnavailable
 from tests.connector.moved_time import outcome_of, pass_time, run
 
@@ -435,8 +435,21 @@ def test_registrations_have_their_own_plan_and_share_no_total() -> None:
     [
         ({"created": int(NOW)}, _WRITE, (_TTL, _TTL)),
         ({"expires": int(NOW) + 60}, _WRITE, (_TTL, 60 + SKEW + CLOCK_MARGIN)),
-        ({"expires": int(NOW) + 90_000}, _WRITE, (_TTL, 90_000 + SKEW + CLOCK_MARGIN)),
+        ({"expires": int(NOW) + 2_000}, _WRITE, (_TTL, 2_000 + SKEW + CLOCK_MARGIN)),
+        # It is forgotten some time, however late it says that it ends.
+        ({"expires": 999_999_999_999_999}, _WRITE, (_TTL, _TTL + _TOMBSTONE)),
         ({}, _WRITE, (_TTL, _TTL + _TOMBSTONE)),
+        # Whoever captured it leaves the signature that vouched away: another one may live longer.
+        (
+            {"created": int(NOW), "others": (Times(None, int(NOW) + 2_000),)},
+            _WRITE,
+            (_TTL, 2_000 + SKEW + CLOCK_MARGIN),
+        ),
+        (
+            {"created": int(NOW), "others": (Times(int(NOW), None), Times(None, None))},
+            _WRITE,
+            (_TTL, _TTL + _TOMBSTONE),
+        ),
         ({"created": int(NOW)}, _UNKEYED, (_TTL, _TTL + _TOMBSTONE)),
     ],
 )
@@ -470,7 +483,9 @@ def test_a_write_without_a_key_is_claimed_by_what_was_signed() -> None:
     [
         ({"nonce": "n", "created": int(NOW) - 10}, 290.0),
         ({"nonce": "n", "created": int(NOW), "expires": int(NOW) + 20}, 20.0),
-        ({"nonce": "n"}, _TOMBSTONE),
+        ({"nonce": "n", "created": int(NOW), "expires": int(NOW) + 90_000}, 300.0),
+        ({"nonce": "n"}, _TTL + _TOMBSTONE),
+        ({"nonce": "n", "expires": 999_999_999_999_999}, _TTL + _TOMBSTONE),
     ],
 )
 def test_a_nonce_is_kept_until_no_capture_of_it_can_be_fresh(
@@ -522,6 +537,37 @@ def test_a_detached_signature_is_good_for_one_claim_whatever_else_it_is_sent_wit
 
         assert once[0] == once[1] != once[2]
         assert {call[2][4] for call in world.store.calls} == {b"signature"}
+
+    _run(act)
+
+
+def test_a_detached_signature_that_rides_along_is_claimed_too() -> None:
+    async def act() -> None:
+        world = _World(make_plan(_PER_SECOND, _PER_SECOND, nonce=True))
+        beside = (Times(None, None),)
+        await world.admit(_WRITE, nonce="n", rider=b"jws", others=beside)
+        await world.admit(_WRITE, scheme="detached-jws", signature_base=b"jws")
+        (first, second) = world.store.calls
+
+        assert first[1][4] == second[1][4]
+        assert first[2][4] == second[2][4] == b"signature"
+
+    _run(act)
+
+
+@pytest.mark.parametrize(
+    ("operation", "code"), [(_UNKEYED, "idempotency_key_missing"), (_READ, "signature_invalid")]
+)
+def test_what_is_known_by_its_signature_alone_may_have_one_only(
+    operation: Operation, code: str
+) -> None:
+    async def act() -> None:
+        world = _World(make_plan(_PER_SECOND, _PER_SECOND, nonce=True))
+        refused = await world.admit(operation, nonce="n", others=(Times(None, None),))
+
+        assert _code(refused) == code
+        assert refused.result == "several_signatures"
+        assert world.store.calls == []
 
     _run(act)
 

@@ -45,14 +45,15 @@ def test_the_script_admits_what_the_arithmetic_admits(
     store: ScriptedStore, limit: Limit, pauses: list[int]
 ) -> None:
     store.ask("FLUSHALL")
-    arrival, now = Fraction(0), START
+    # How far the arrival time was ahead of the clock when it was last moved, and that time.
+    ahead_then, then, now = Fraction(0), START, START
 
     for pause in pauses:
         now += pause
-        before = max(float(arrival - now), 0.0)
-        after, wait = limit.take(before)
+        before = max(ahead_then - max(now - then, 0), Fraction(0))
+        after, wait = limit.take(float(before))
         if not wait:
-            arrival = max(arrival, Fraction(now)) + Fraction(limit.interval)
+            ahead_then, then = before + Fraction(limit.interval), now
         admitted, ahead, told = _read(store, now, limit)
         assert admitted == (not wait)
         assert abs(ahead - after) <= 2
@@ -70,6 +71,16 @@ def test_over_a_minute_a_caller_gets_its_rate_and_not_one_more(store: ScriptedSt
             expected += not wait
         assert abs(admitted - expected) <= 1
         assert admitted <= _MINUTE / limit.interval + limit.burst + 1
+
+
+def test_a_clock_that_goes_back_makes_nobody_wait_for_it(store: ScriptedStore) -> None:
+    store.ask("FLUSHALL")
+    limit = Limit.of(1.0, 2)
+    assert _read(store, START, limit)[0] == 1
+    back = START - 600 * MICROSECONDS
+    assert _read(store, back, limit) == [1, 2 * MICROSECONDS, 0]
+    assert _read(store, back, limit) == [0, 2 * MICROSECONDS, MICROSECONDS]
+    assert _read(store, back + MICROSECONDS, limit)[0] == 1
 
 
 def test_what_is_refused_consumes_nothing(store: ScriptedStore) -> None:
