@@ -15,7 +15,9 @@ from bench.contenders import NODE, ROOT, TITLES, Place, install_node_packages
 from bench.load import CONNECTIONS
 from bench.machine import BenchError, choose_cores, install_tools, missing_tools, versions
 from bench.measure import Bench, Plan
-from bench.report import Report, insert_table, render, verdicts
+from bench.report import Report, insert_table, render
+from bench.stores import binary
+from bench.verdicts import verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,7 +66,7 @@ def _run(options: argparse.Namespace) -> int:
         rounds=plan.rounds,
         seconds=plan.seconds,
         connections=CONNECTIONS,
-        versions=versions(),
+        versions=versions(binary()),
         other_cores=len(cores.others) if cores.apart else 0,
         skipped=skipped,
         results=results,
@@ -99,7 +101,7 @@ def _on_sigterm(_number: int, _frame: object) -> NoReturn:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="rounds (default 5)")
-    parser.add_argument("--seconds", type=int, default=4, help="seconds per load (default 4)")
+    parser.add_argument("--seconds", type=int, default=3, help="seconds per load (default 3)")
     parser.add_argument(
         "--only", nargs="+", choices=list(TITLES), metavar="NAME", help=f"of {', '.join(TITLES)}"
     )

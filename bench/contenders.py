@@ -8,18 +8,18 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-import yaml
-
-from bench.requests import AUTHORITY, PROFILE, Platform
+from bench.gateways import GATEWAYS, gateway_command
 from bench.servers import HOST, exchange, free_port, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bench.machine import Cores
+    from bench.requests import Platform
     from bench.servers import Server
+    from bench.stores import Store
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 CACHE: Final = ROOT / "bench" / ".cache"
@@ -27,18 +27,17 @@ _NODE: Final = ROOT / "bench" / "node"
 
 GENERATOR: Final = "generator"
 NGINX: Final = "nginx"
-GATEWAY: Final = "gateway"
 STARLETTE: Final = "starlette"
 NODE: Final = "node"
 
 TITLES: Final = {
     GENERATOR: "no proxy: the generator straight to the merchant",
     NGINX: "(a) nginx `proxy_pass`, verifies nothing",
-    GATEWAY: "**UCP connector**, verify and forward",
+    **GATEWAYS,
     STARLETTE: "(b) Starlette + httpx + http-message-signatures",
     NODE: "(c) Node + http-message-signatures + node:http",
 }
-VERIFYING: Final = (GATEWAY, STARLETTE, NODE)
+VERIFYING: Final = (*GATEWAYS, STARLETTE, NODE)
 
 _CHECKOUT: Final = json.dumps(
     {
@@ -133,17 +132,15 @@ def merchant(place: Place) -> Iterator[Merchant]:
 
 
 def contender(
-    name: str, place: Place, merchant_port: int, platform: Platform
+    name: str, place: Place, merchant_port: int, platform: Platform, store: Store
 ) -> contextlib.AbstractContextManager[Server]:
-    """Run one contender alone on its core, in front of the merchant."""
+    """Run one contender alone on its core, in front of the merchant and beside the store."""
     port = free_port()
-    make = {
-        NGINX: _nginx_proxy,
-        GATEWAY: _gateway,
-        STARLETTE: _starlette,
-        NODE: _node,
-    }[name]
-    command = make(place.folder, port, merchant_port, platform)
+    if name in GATEWAYS:
+        command = gateway_command(name, place.folder, port, merchant_port, platform, store)
+    else:
+        make = {NGINX: _nginx_proxy, STARLETTE: _starlette, NODE: _node}[name]
+        command = make(place.folder, port, merchant_port, platform)
     return running(name, command, port, {place.cores.contender}, place.folder)
 
 
@@ -170,52 +167,6 @@ def install_node_packages() -> str | None:
         shutil.rmtree(target / "node_modules", ignore_errors=True)
         return f"npm ci failed with status {done.returncode}"
     return None
-
-
-def gateway_settings(
-    port: int, admin_port: int, merchant_port: int, platform: Platform, profile: Path
-) -> dict[str, Any]:
-    """Return the configuration of the gateway under test: the defaults, rates out of the way.
-
-    Answers are not signed, for none of the others signs them.
-    """
-    plenty = "1000000/s"
-    return {
-        "listen": {"host": HOST, "port": port, "workers": 1},
-        "admin": {"host": HOST, "port": admin_port},
-        "rates": {"reads": plenty, "writes": plenty, "per_peer": plenty},
-        "merchants": [
-            {
-                "id": "flower-shop",
-                "authorities": [AUTHORITY],
-                "scheme": "https",
-                "upstream": {"url": f"http://{HOST}:{merchant_port}"},
-                "profile": {"source": "file", "file": str(profile)},
-                "responses": {"sign": False},
-                "platforms": {
-                    "registered": [
-                        {
-                            "profile": PROFILE,
-                            "keys": [platform.public_jwk()],
-                            "version": "2026-08-25",
-                            "rates": {"reads": plenty, "writes": plenty},
-                        }
-                    ]
-                },
-            }
-        ],
-    }
-
-
-def _gateway(folder: Path, port: int, merchant_port: int, platform: Platform) -> list[str]:
-    home = folder / "gateway"
-    home.mkdir()
-    profile = home / "profile.json"
-    profile.write_text(json.dumps({"ucp": {"version": "2026-08-25"}}), encoding="utf-8")
-    settings = gateway_settings(port, free_port(), merchant_port, platform, profile)
-    config = home / "gateway.yaml"
-    config.write_text(yaml.safe_dump(settings), encoding="utf-8")
-    return [sys.executable, "-m", "connector.cli.main", "serve", "-c", str(config)]
 
 
 def _nginx_proxy(folder: Path, port: int, merchant_port: int, _: Platform) -> list[str]:

@@ -7,6 +7,7 @@ import platform
 import re
 import shutil
 import subprocess
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -92,7 +93,7 @@ def parse_speed(text: str) -> float:
     return float(found[1])
 
 
-def versions() -> dict[str, str]:
+def versions(store_binary: str) -> dict[str, str]:
     """Return what the figures depend on; nothing that identifies the machine."""
     found = {
         "processor": f"{_processor()}, {len(os.sched_getaffinity(0))} cores",
@@ -102,6 +103,8 @@ def versions() -> dict[str, str]:
         "openssl speed": _version(["openssl", "version"]),
         "nginx": _version(["nginx", "-v"]),
         "wrk": _version(["wrk", "-v"]),
+        "Valkey": _version([store_binary, "--version"]),
+        "redis-py": version("redis"),
     }
     if shutil.which("node"):
         found["Node"] = _version(["node", "--version"])

@@ -7,14 +7,9 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from bench.contenders import (
-    GATEWAY,
-    GENERATOR,
-    VERIFYING,
-    Place,
-    contender,
-    merchant,
-)
+from bench.calls import measure_calls
+from bench.contenders import GENERATOR, VERIFYING, Place, contender, merchant
+from bench.gateways import ADMITTING, EMBEDDED, GATEWAYS, UNIX, directory
 from bench.load import generate
 from bench.machine import BenchError, ecdsa_rate
 from bench.overhead import measure_overheads
@@ -23,6 +18,7 @@ from bench.requests import AUTHORITY, TAMPERINGS, Platform, Pool, write_pool
 from bench.results import Control, Results, Sample, Step
 from bench.servers import Server, exchange, pinned
 from bench.steps import measure_steps
+from bench.stores import Store, embedded, store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -36,6 +32,8 @@ _CONTROL: Final = 1
 _CONTROL_POOL: Final = 3_000
 _STEP_COUNT: Final = 3_000
 _OVERHEAD_PASSES: Final = 200
+_CALL_PASSES: Final = 3
+_CALL_COUNT: Final = 5_000
 _PUBLIC_ONLY: Final = "answered from the copy of the profile: server, wire guard, decision line"
 _REFUSED: Final = "refused at its signature: everything up to ECDSA, and a new connection for each"
 _PUBLIC: Final = (
@@ -60,12 +58,15 @@ class Bench:
         self._place = place
         self._tell = tell
         self._platform = Platform()
-        self._results = Results([], [], [], [], [], [])
+        self._results = Results([], [], [], [], [], [], [])
+        self._stores: dict[str, Store] = {}
+        """The store of each contender that asks one."""
 
     def run(self) -> Results:
         """Start everything, measure, and end everything; raises BenchError."""
         with contextlib.ExitStack() as stack:
             shop = stack.enter_context(merchant(self._place))
+            shared = stack.enter_context(store(self._place))
             servers = {}
             for name in self._plan.contenders:
                 if name == GENERATOR:
@@ -73,15 +74,22 @@ class Bench:
                     continue
                 self._tell(f"starting {name}")
                 servers[name] = stack.enter_context(
-                    contender(name, self._place, shop.server.port, self._platform)
+                    contender(name, self._place, shop.server.port, self._platform, shared)
                 )
                 self._check(servers[name])
+                if name in ADMITTING:
+                    self._stores[name] = self._embedded() if name == EMBEDDED else shared
             self._warm_up(servers)
             for number in range(self._plan.rounds):
                 self._round(number, servers, shop)
-            if GATEWAY in servers:
-                self._steps(servers[GATEWAY], shop)
+            ours = next((name for name in (UNIX, *GATEWAYS) if name in servers), None)
+            if ours is not None:
+                self._steps(servers[ours], shop, shared)
         return self._results
+
+    def _embedded(self) -> Store:
+        home = directory(self._place.folder / EMBEDDED)
+        return embedded(home, self._place.cores.others)
 
     def _check(self, server: Server) -> None:
         """Send one of each kind before any load: what verifies must pass, the rest must not."""
@@ -110,6 +118,7 @@ class Bench:
             with self._pool(method, 10_000) as pool:
                 for name, server in servers.items():
                     self._tell(f"warming up {name}, {method}")
+                    self._empty_store(name)
                     generate(server.port, pool, _WARM_UP, self._place.cores.others)
 
     def _round(self, number: int, servers: dict[str, Server], shop: Merchant) -> None:
@@ -129,8 +138,8 @@ class Bench:
                     self._sample(number, servers[name], name, method, pool, shop)
             with self._pool(method, _CONTROL_POOL, TAMPERINGS[method]) as pool:
                 for name in order:
-                    # The alternatives show once that they do verify.
-                    if name == GATEWAY or (name in VERIFYING and number == 0):
+                    # The others show once that they do verify.
+                    if name == UNIX or (name in VERIFYING and number == 0):
                         self._tell(f"{where}: {name}, tampered {method}")
                         self._control(number, servers[name], method, pool, shop)
 
@@ -138,6 +147,9 @@ class Bench:
         self, number: int, server: Server, name: str, method: str, pool: Pool, shop: Merchant
     ) -> None:
         core = self._place.cores.contender
+        self._empty_store(name)
+        kept = self._stores.get(name)
+        stored = 0.0 if kept is None else kept.seconds()
         reached, served = shop.requests(), tree_seconds(shop.server.pid)
         spent, whole, began = tree_seconds(server.pid), core_seconds(core), time.monotonic()
         load = generate(server.port, pool, self._plan.seconds, self._place.cores.others)
@@ -145,6 +157,9 @@ class Bench:
         now = core_seconds(core)
         spent = tree_seconds(server.pid) - spent
         served = tree_seconds(shop.server.pid) - served
+        stored = 0.0 if kept is None else kept.seconds() - stored
+        if name == EMBEDDED:  # a child of the contender's, but on the other side's cores
+            spent -= stored
         used = now.processes - whole.processes
         self._results.samples.append(
             Sample(
@@ -164,8 +179,15 @@ class Bench:
                 errors=load.errors,
                 repeated=load.wraps,
                 reached=shop.requests() - reached - 1,
+                store=stored / max(load.requests, 1),
             )
         )
+
+    def _empty_store(self, name: str) -> None:
+        """Let nobody find the claims of those who were sent the same requests before."""
+        kept = self._stores.get(name)
+        if kept is not None:
+            kept.empty()
 
     def _control(
         self, number: int, server: Server, method: str, pool: Pool, shop: Merchant
@@ -183,7 +205,7 @@ class Bench:
             )
         )
 
-    def _steps(self, gateway: Server, shop: Merchant) -> None:
+    def _steps(self, gateway: Server, shop: Merchant, shared: Store) -> None:
         """Find where the time goes: whole requests that end early, then steps by themselves."""
         self._tell("steps: a public document")
         path = self._place.folder / "public.pool"
@@ -198,7 +220,12 @@ class Bench:
         self._results.parts.append(Step(_REFUSED, refused))
         self._tell("steps: one by one")
         with pinned({self._place.cores.contender}):
-            self._results.steps.extend(measure_steps(self._platform, shop.server.port, _STEP_COUNT))
+            shared.empty()
+            self._results.steps.extend(
+                measure_steps(self._platform, shop.server.port, shared.unix_url, _STEP_COUNT)
+            )
+            self._tell("steps: scripts")
+            self._results.calls.extend(measure_calls(shared, _CALL_PASSES, _CALL_COUNT))
             self._tell("steps: beside bare signature operations")
             self._results.overheads.extend(measure_overheads(self._platform, _OVERHEAD_PASSES))
 

@@ -37,6 +37,13 @@ class Sample(NamedTuple):
     """How often the generator began the pool again."""
     reached: int
     """Requests that the merchant received."""
+    store: float = 0.0
+    """Processor seconds of the store per request."""
+
+    @property
+    def store_busy(self) -> float:
+        """Return the store's processor time as a share of one core."""
+        return self.store * self.rate
 
 
 class Control(NamedTuple):
@@ -73,6 +80,21 @@ class Step(NamedTuple):
     """Processor time per request, by method."""
 
 
+class Called(NamedTuple):
+    """One script, called through one client over one kind of socket, by pass."""
+
+    script: str
+    client: str
+    way: str
+    """``unix`` or ``TCP``."""
+    rates: list[float]
+    """Calls per second."""
+    cpu: list[float]
+    """Processor seconds of the calling process per call."""
+    store: list[float]
+    """Processor seconds of the store per call."""
+
+
 class Overhead(NamedTuple):
     """A whole operation of ours beside the signature operation in it, by pass."""
 
@@ -105,6 +127,8 @@ class Results(NamedTuple):
     steps: list[Step]
     """Single steps, without load."""
     overheads: list[Overhead]
+    calls: list[Called]
+    """Scripts by themselves, without any request around them."""
 
     def of(self, contender: str, method: str) -> list[Sample]:
         """Return one contender's samples in the order of the rounds."""
@@ -128,6 +152,7 @@ class Results(NamedTuple):
             "parts": [part._asdict() for part in self.parts],
             "steps": [step._asdict() for step in self.steps],
             "overheads": [overhead._asdict() for overhead in self.overheads],
+            "calls": [called._asdict() for called in self.calls],
         }
 
 

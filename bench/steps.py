@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import uvloop
 
-from bench.contenders import gateway_settings
+from bench.gateways import gateway_settings
 from bench.load import CONNECTIONS
 from bench.results import Step
 from canonical import Request, load_key, signature_base
@@ -22,17 +22,18 @@ from connector.authentication.permission import permit
 from connector.server.admissions import Admissions
 from connector.server.build import build_discovery, build_lane
 from connector.settings.loading import settings_from
-from connector.steps import Operation, Received
+from connector.steps import Answer, Operation, Received
 from connector.telemetry.journal import new_audit_id
 from connector.telemetry.metrics import Metrics
 from connector.transports.media import check_media
 from connector.upstream.headers import answer_headers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from bench.requests import Platform
     from connector.gateway import Lane
+    from connector.steps import Admission, Caller
     from connector.transports.rest import RestTransport
 
 _Item = TypeVar("_Item")
@@ -40,7 +41,19 @@ _Found = TypeVar("_Found")
 
 _METHODS: Final = ("GET", "POST")
 _REPEATS: Final = 3
+_AUDIT_ID: Final = "019aa3d4-0000-7000-8000-000000000000"
 _EXCHANGE: Final = f"exchange with the merchant, {CONNECTIONS} at a time"
+_ADMIT: Final = f"admission: rates, and a write's claim, {CONNECTIONS} at a time"
+_SETTLE: Final = f"settlement: the answer is recorded, {CONNECTIONS} at a time"
+_ANSWER: Final = Answer(
+    200,
+    [
+        (b"Server", b"nginx"),
+        (b"Date", b"Sat, 21 Nov 2026 12:00:00 GMT"),
+        (b"Content-Type", b"application/json"),
+    ],
+    b"a" * 256,
+)
 
 
 class Inner(NamedTuple):
@@ -51,40 +64,50 @@ class Inner(NamedTuple):
     heads: list[bytes]
     """What the merchant would be sent, less the bodies."""
     bodies: list[bytes]
+    received: list[Received]
+    caller: Caller
+    operations: list[Operation]
 
 
-def measure_steps(platform: Platform, merchant_port: int, count: int) -> list[Step]:
+def measure_steps(platform: Platform, merchant_port: int, store_url: str, count: int) -> list[Step]:
     """Return the processor time of each step for ``count`` different requests of each method.
 
     The best of three passes counts. The merchant listens on ``merchant_port`` of loopback.
     """
     found: dict[str, dict[str, float]] = {}
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        lane = make_lane(platform, merchant_port)
+        lane, admissions = make_lane(platform, merchant_port, store_url)
+        runner.run(admissions.watch.start())
         for method in _METHODS:
-            for _ in range(_REPEATS):
-                inner = runner.run(inner_steps(lane, platform, method, count))
+            for number in range(_REPEATS):
+                # Keys of its own for each pass: a claim is made once.
+                inner = runner.run(inner_steps(lane, platform, method, count, number))
                 spent = dict(inner.seconds)
+                spent |= runner.run(admission_steps(lane, inner))
                 spent[_EXCHANGE] = runner.run(_exchange(lane, method, inner))
                 for name, seconds in spent.items():
                     best = found.setdefault(name, {})
                     best[method] = min(best.get(method, seconds), seconds)
+        runner.run(admissions.aclose())
         runner.run(lane.upstream.aclose())
     return [Step(name, by_method) for name, by_method in found.items()]
 
 
-def make_lane(platform: Platform, merchant_port: int) -> Lane:
+def make_lane(platform: Platform, merchant_port: int, store_url: str) -> tuple[Lane, Admissions]:
     """Build what serves the bench's merchant, from the configuration of the gateway under test."""
-    document = gateway_settings(1, 2, merchant_port, platform, Path("profile.json"))
+    document = gateway_settings(1, 2, merchant_port, platform, Path(), store_url)
     settings = settings_from(document, folder=Path.cwd())
     merchant, discovery = settings.merchants[0], build_discovery(settings, time.time)
-    return build_lane(settings, merchant, discovery, Admissions(settings, Metrics()))
+    admissions = Admissions(settings, Metrics())
+    return build_lane(settings, merchant, discovery, admissions), admissions
 
 
-async def inner_steps(lane: Lane, platform: Platform, method: str, count: int) -> Inner:
-    """Take ``count`` new requests through every step that does no I/O, one step at a time."""
+async def inner_steps(
+    lane: Lane, platform: Platform, method: str, count: int, number: int = 0
+) -> Inner:
+    """Take ``count`` requests of a series through every step without I/O, one step at a time."""
     transport, authenticator = _transport(lane), lane.authenticator
-    received = receive(platform, method, count)
+    received = receive(platform, method, count, f"step{number:04d}")
     seconds: dict[str, float] = {}
     seconds["path, signature headers, coverage, times"], examined = _timed(
         lambda one: (
@@ -121,7 +144,42 @@ async def inner_steps(lane: Lane, platform: Platform, method: str, count: int) -
         lambda pair: lane.forwarding.verified(pair[0], caller, pair[1], new_audit_id(pair[0].at)),
         list(zip(received, operations, strict=True)),
     )
-    return Inner(seconds, heads, [one.request.body for one in received])
+    bodies = [one.request.body for one in received]
+    return Inner(seconds, heads, bodies, received, caller, operations)
+
+
+async def admission_steps(lane: Lane, inner: Inner) -> dict[str, float]:
+    """Admit everything, and settle what was claimed; return processor seconds per request."""
+    admission, settlement, caller = lane.admission, lane.settlement, inner.caller
+    admitted: list[Admission] = []
+    waiting = iter(zip(inner.received, inner.operations, strict=True))
+
+    async def admit_some() -> None:
+        for received, operation in waiting:
+            admitted.append(await admission.admit(received, caller, operation, _AUDIT_ID))
+
+    seconds = {_ADMIT: await _together(admit_some) / len(inner.received)}
+    refusals = {each.result for each in admitted} - {"admitted", "claimed"}
+    if refusals:
+        raise LookupError(f"admission says {', '.join(sorted(refusals))}")
+    claims = [each.claim for each in admitted if each.claim is not None]
+    if claims:
+        left = iter(claims)
+
+        async def settle_some() -> None:
+            for claim in left:
+                settlement.hold(claim)
+                await settlement.answered(claim, _ANSWER, None)
+
+        seconds[_SETTLE] = await _together(settle_some) / len(claims)
+    return seconds
+
+
+async def _together(work: Callable[[], Awaitable[None]]) -> float:
+    """Do it so many times at once; return processor seconds."""
+    began = time.process_time()
+    await asyncio.gather(*(work() for _ in range(CONNECTIONS)))
+    return time.process_time() - began
 
 
 async def _exchange(lane: Lane, method: str, inner: Inner) -> float:
@@ -136,9 +194,7 @@ async def _exchange(lane: Lane, method: str, inner: Inner) -> float:
             if answer.status != 200:
                 raise LookupError(f"the merchant answered with {answer.status}")
 
-    began = time.process_time()
-    await asyncio.gather(*(send_some() for _ in range(CONNECTIONS)))
-    return (time.process_time() - began) / len(inner.heads)
+    return await _together(send_some) / len(inner.heads)
 
 
 def _timed(
@@ -149,13 +205,15 @@ def _timed(
     return (time.thread_time() - began) / len(found), found
 
 
-def receive(platform: Platform, method: str, count: int) -> list[Received]:
+def receive(
+    platform: Platform, method: str, count: int, series: str = "stepstep"
+) -> list[Received]:
     """Make requests as the wire guard hands them on."""
     now = time.time()
     make = platform.get if method == "GET" else platform.post
     received = []
     for number in range(count):
-        head, _, body = make("stepstep", number, int(now)).partition(b"\r\n\r\n")
+        head, _, body = make(series, number, int(now)).partition(b"\r\n\r\n")
         start, *lines = head.split(b"\r\n")
         headers = [
             (name, value.lstrip()) for name, _, value in (line.partition(b":") for line in lines)

@@ -30,7 +30,7 @@ def sample(contender: str, rate: float, *, number: int = 0, method: str = "GET")
 def control(statuses: dict[str, int], *, reached: int = 0) -> Control:
     return Control(
         round=0,
-        contender="gateway",
+        contender="gateway-unix",
         method="POST",
         statuses=statuses,
         errors={},

@@ -1,17 +1,22 @@
 from __future__ import annotations
 
 from statistics import median
+from typing import TYPE_CHECKING
 
 import pytest
 
-from bench.report import BEGIN, END, insert_table, render, verdicts
-from bench.results import Overhead, Results, Step
+from bench.report import BEGIN, END, insert_table, render
+from bench.results import Called, Overhead, Results, Step
+from bench.verdicts import verdicts
 from tests.bench.samples import control, report, sample
+
+if TYPE_CHECKING:
+    from bench.results import Sample
 
 
 def results(gateway: float) -> Results:
     """Return measurements with a limit of 20,000, and 600 and 6,000 for (b) and (c)."""
-    rates = {"nginx": 100_000, "gateway": gateway, "starlette": 600, "node": 6_000}
+    rates = {"nginx": 100_000, "gateway-forward": gateway, "starlette": 600, "node": 6_000}
     return Results(
         ecdsa=[25_000],
         samples=[sample(name, rate) for name, rate in rates.items()],
@@ -19,7 +24,13 @@ def results(gateway: float) -> Results:
         parts=[],
         steps=[],
         overheads=[],
+        calls=[],
     )
+
+
+def measured(*samples: Sample) -> Results:
+    """Return so many samples of one round, and nothing else."""
+    return Results([25_000], list(samples), [], [], [], [], [])
 
 
 def test_the_table_shows_rates_and_ratios() -> None:
@@ -39,7 +50,9 @@ def test_reaching_every_aim_passes() -> None:
 def test_between_floor_and_aim_passes_and_says_so() -> None:
     found = verdicts(report(results(8_000)))
     assert found[0].passed
-    assert found[0].text == "GET: 0.40 the limit (aim 0.50, floor 0.38): above the floor."
+    assert found[0].text == (
+        "GET, verify and forward: 0.40 the limit (aim 0.50, floor 0.38): above the floor."
+    )
 
 
 def test_below_a_floor_fails() -> None:
@@ -56,24 +69,24 @@ def test_a_negative_control_that_came_through_fails() -> None:
 
 
 def test_errors_under_load_fail() -> None:
-    failing = sample("gateway", 10_000)._replace(errors={"status": 2})
-    found = verdicts(report(Results([25_000], [failing], [], [], [], [])))
+    failing = sample("gateway-unix", 10_000)._replace(errors={"status": 2})
+    found = verdicts(report(measured(failing)))
     assert [verdict.text for verdict in found if not verdict.passed] == [
-        "ERRORS under load: gateway GET {'status': 2}."
+        "ERRORS under load: gateway-unix GET {'status': 2}."
     ]
 
 
 def test_requests_that_a_verifier_saw_twice_fail() -> None:
-    again = sample("gateway", 10_000)._replace(repeated=1)
-    found = verdicts(report(Results([25_000], [again], [], [], [], [])))
+    again = sample("gateway-unix", 10_000)._replace(repeated=1)
+    found = verdicts(report(measured(again)))
     assert [verdict.text for verdict in found if not verdict.passed] == [
-        "REPEATED requests: gateway."
+        "REPEATED requests: gateway-unix."
     ]
 
 
 def test_a_generator_that_was_the_bottleneck_fails() -> None:
-    busy = sample("gateway", 10_000)._replace(generator_busy=0.6, merchant_busy=0.35)
-    found = verdicts(report(Results([25_000], [busy], [], [], [], [])))
+    busy = sample("gateway-unix", 10_000)._replace(generator_busy=0.6, merchant_busy=0.35)
+    found = verdicts(report(measured(busy)))
     assert [verdict.passed for verdict in found] == [False]
 
 
@@ -111,7 +124,7 @@ def test_steps_stand_beside_the_whole_request() -> None:
     table = render(report(found)).split("\n\n")[-2].splitlines()
     assert table[2:4] == [
         "| refused | 80.0 | 90.0 |",
-        "| verified, forwarded and answered: all of it | 100.0 |  |",
+        "| verified, forwarded and answered, admission left out | 100.0 |  |",
     ]
     assert table[-1] == "| ECDSA P-256 | 41.0 | 42.0 |"
 
@@ -129,3 +142,54 @@ def test_what_costs_too_much_beside_the_bare_operation_fails() -> None:
         "Verifying: 1.30 a bare check (at most 1.30): kept.": True,
         "Verifying: 1.40 a bare check (at most 1.30): EXCEEDED.": False,
     }
+
+
+def test_each_kind_of_store_has_its_own_aim() -> None:
+    samples = [
+        sample("nginx", 100_000),
+        sample("gateway-unix", 9_000),
+        sample("gateway-tcp", 6_000),
+    ]
+    assert {v.text: v.passed for v in verdicts(report(measured(*samples)))} == {
+        "GET, with admission, unix socket: 0.45 the limit (aim 0.42, floor 0.31): reached.": True,
+        "GET, with admission, TCP: 0.30 the limit (aim 0.42, floor 0.31): BELOW THE FLOOR.": False,
+        "The generator's side was at most 20% busy beside what verifies:"
+        " it was not the bottleneck.": True,
+    }
+
+
+def test_a_write_that_was_answered_without_the_merchant_fails() -> None:
+    sent = sample("gateway-unix", 9_000, method="POST")
+    replayed = sample("gateway-tcp", 9_000, method="POST")._replace(reached=8_999)
+    texts = {v.text: v.passed for v in verdicts(report(measured(sent, replayed)))}
+    assert texts["ANSWERED without the merchant: gateway-tcp."] is False
+    assert "9,000 writes were claimed; each was sent to the merchant." in {
+        v.text for v in verdicts(report(measured(sent))) if v.passed
+    }
+
+
+def test_the_stores_processor_time_stands_apart_and_on_the_other_side() -> None:
+    busy = sample("gateway-unix", 10_000)._replace(store=75e-6)
+    (row,) = [
+        line for line in render(report(measured(busy))).splitlines() if "unix socket |" in line
+    ]
+    assert row.split(" | ")[4:6] == ["100.0 µs", "75.0 µs"]
+    assert row.split(" | ")[9] == "95%"
+    assert [v.passed for v in verdicts(report(measured(busy)))] == [False]
+
+
+def test_redis_py_stands_beside_the_same_gateway_with_the_same_socket() -> None:
+    samples = [sample("gateway-tcp", 6_000), sample("redis-py-tcp", 4_000)]
+    text = render(report(measured(sample("gateway-unix", 9_000), *samples)))
+    (row,) = [line for line in text.splitlines() if "over redis-py" in line]
+    assert row.split(" | ")[3] == "1.50"
+
+
+def test_calls_over_redis_py_stand_beside_ours() -> None:
+    ours = Called("admit a read", "one pipelined connection", "unix", [80_000], [5e-6], [8e-6])
+    theirs = Called("admit a read", "redis-py", "unix", [20_000], [40e-6], [10e-6])
+    text = render(report(results(10_000)._replace(calls=[ours, theirs])))
+    assert (
+        "| admit a read | unix | one pipelined connection | 80,000 | 5.0 µs |  | 8.0 µs |" in text
+    )
+    assert "| admit a read | unix | redis-py | 20,000 | 40.0 µs | 0.12 | 10.0 µs |" in text

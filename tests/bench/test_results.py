@@ -14,16 +14,22 @@ def test_the_limit_is_one_proxy_hop_and_one_check() -> None:
 def test_each_round_has_its_own_limit() -> None:
     samples = [sample("nginx", 100_000, number=0), sample("nginx", 50_000, number=1)]
     results = Results(
-        ecdsa=[25_000, 50_000], samples=samples, controls=[], parts=[], steps=[], overheads=[]
+        ecdsa=[25_000, 50_000],
+        samples=samples,
+        controls=[],
+        parts=[],
+        steps=[],
+        overheads=[],
+        calls=[],
     )
     assert results.limits("GET") == pytest.approx([20_000, 25_000])
 
 
 def test_without_nginx_there_is_no_limit() -> None:
     assert (
-        Results(ecdsa=[25_000], samples=[], controls=[], parts=[], steps=[], overheads=[]).limits(
-            "GET"
-        )
+        Results(
+            ecdsa=[25_000], samples=[], controls=[], parts=[], steps=[], overheads=[], calls=[]
+        ).limits("GET")
         == []
     )
 
@@ -56,7 +62,7 @@ def test_a_control_fails_when_the_merchant_saw_a_request() -> None:
 
 def test_results_are_plain_values() -> None:
     results = Results(
-        [1.0], [sample("nginx", 10)], [control({"401": 1})], [], [Step("a", {"GET": 1.0})], []
+        [1.0], [sample("nginx", 10)], [control({"401": 1})], [], [Step("a", {"GET": 1.0})], [], []
     )
     plain = results.to_json()
     assert plain["ecdsa"] == [1.0]
