@@ -114,6 +114,13 @@ class Recorder(Protocol):
         """Whether it came at all."""
 
 
+class Stored(Protocol):
+    """How much callers who share a limit may have in the store."""
+
+    def answer(self, octets: int, now: float) -> bool:
+        """Count an answer, and tell whether there is room for it."""
+
+
 class Claim:
     """The right to send one write, as its owner holds it: one object for each claimed write.
 
@@ -124,7 +131,7 @@ class Claim:
     the one thing here that is not what it was when it was handed over.
     """
 
-    __slots__ = ("_margin", "keeps", "keys", "once", "payload", "token", "until")
+    __slots__ = ("_margin", "keeps", "keys", "once", "payload", "stored", "token", "until")
 
     def __init__(
         self,
@@ -135,6 +142,7 @@ class Claim:
         keeps: tuple[float, float],
         *,
         margin: float,
+        stored: Stored | None = None,
     ) -> None:
         self.keys = keys
         self.payload = payload
@@ -143,6 +151,8 @@ class Claim:
         self.until = 0.0
         self.keeps = keeps
         """Seconds for which the answer and the claim are kept, once it is completed."""
+        self.stored = stored
+        """Where its answer counts, of a caller that shares a limit."""
         self._margin = margin
 
     @property

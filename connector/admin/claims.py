@@ -1,8 +1,9 @@
 """Claims on the operator's listener: list, show, resolve.
 
-Beside the token, two things keep a stranger's web page away from them: a Host that is not of this
-machine is refused where there is no token (DNS rebinding), and a resolution is JSON by its media
-type, which no page may send elsewhere without being allowed to.
+Beside the token, three things keep a stranger's web page away from them: what a browser sends for a
+page's sake is refused, and so is, where there is no token, a Host that is not of this machine (DNS
+rebinding); and a resolution is JSON by its media type, which no page may send elsewhere without
+being allowed to.
 """
 
 from __future__ import annotations
@@ -106,6 +107,8 @@ class ClaimRoutes:
     def __init__(self, desk: Desk, tell: Callable[[str], None]) -> None:
         self._desk = desk
         self._tell = tell
+        self._listing = False
+        """Whether somebody goes through the store: it is not done twice at once."""
 
     def routes(self) -> list[Route]:
         """Return what is served."""
@@ -128,7 +131,13 @@ class ClaimRoutes:
             names = ", ".join(("state", "limit", *_QUERY))
             raise ValueError(f"the parameters are {names}")
         narrowed = {word: query.get(name) for name, word in _QUERY.items()}
-        listing = await self._desk.list(states=states, limit=int(limit), **narrowed)
+        if self._listing:
+            return failure(429, "busy", "another listing is under way", retry_after=1)
+        self._listing = True
+        try:
+            listing = await self._desk.list(states=states, limit=int(limit), **narrowed)
+        finally:
+            self._listing = False
         return JSONResponse(
             {
                 "claims": [claim.as_json() for claim in listing.claims],

@@ -94,6 +94,8 @@ class _Gate:
         path = scope["path"]
         if path in _OPEN:
             return None
+        if path.startswith("/claims") and _from_a_page(scope):
+            return failure(403, "forbidden", "claims are not served to a web page")
         if self._token is not None:
             given = _values(scope, b"authorization")
             if len(given) == 1 and self._token.accepts(given[0]):
@@ -110,6 +112,12 @@ class _Gate:
         return failure(
             403, "forbidden", "without admin.token_file claims are served on this machine only"
         )
+
+
+def _from_a_page(scope: Scope) -> bool:
+    """Whether a browser asks for a page's sake: it cannot leave these headers out (Fetch)."""
+    sites = _values(scope, b"sec-fetch-site")
+    return bool(_values(scope, b"origin")) or any(site != b"none" for site in sites)
 
 
 def _values(scope: Scope, name: bytes) -> list[bytes]:

@@ -38,7 +38,7 @@ from connector.store.errors import StoreUnavailable
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from connector.admission.local import Concurrency, Totals, WithoutStore
+    from connector.admission.local import Concurrency, Stored, Totals, WithoutStore
     from connector.admission.plans import Plan
     from connector.admission.sealing import Sealer
     from connector.admission.settling import Settler
@@ -133,7 +133,15 @@ class AdmissionControl:
                     return self._told(_limited(denied)._replace(slot=slot))
         try:
             if name == "writes":
-                admission = await self._write(received, caller, operation, plan, keys, audit_id)
+                admission = await self._write(
+                    received,
+                    caller,
+                    operation,
+                    plan,
+                    keys,
+                    audit_id,
+                    totals.stored if totals else None,
+                )
             else:
                 admission = await self._read(received, caller, plan, keys)
         except Refusal as refusal:
@@ -202,6 +210,7 @@ class AdmissionControl:
         plan: Plan,
         keys: CallerKeys,
         audit_id: str,
+        stored: Stored | None,
     ) -> Admission:
         name = operation.name.encode("ascii")
         if operation.key is None:
@@ -242,6 +251,7 @@ class AdmissionControl:
             kind,
             self._keeps(received, caller, operation),
             margin=self._margin,
+            stored=stored,
         )
         every = (keys.reads, keys.writes, *names)
         reply = await self._ask(claim, every, (b"write", *limits, *rest))
@@ -250,7 +260,10 @@ class AdmissionControl:
             free = (self._enforce, *_NO_LIMIT, *head, *_NO_LIMIT)
             waited = await self._wait(claim, every, (b"write", *free, *rest))
             reply = [waited[0], *reply[1:4], *waited[4:]]
-        return self._judge(reply, plan, claim)
+        admission = self._judge(reply, plan, claim)
+        if admission.claim is not None and stored is not None:
+            stored.claim(claim.keeps[1], received.started)
+        return admission
 
     async def _ask(
         self, claim: Claim, names: tuple[bytes, ...], arguments: tuple[bytes, ...]

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from connector.admission.plans import Plan
 
 _SECOND: Final = 1e-6
+CLAIM_OCTETS: Final = 1280
+"""What a claim takes of a store's memory, its name and its operator's note included."""
 
 
 class Denied(NamedTuple):
@@ -30,13 +32,19 @@ class Totals:
         self,
         total: Callable[[str], Limiter],
         per_origin: Callable[[str], Limiter],
+        stored: Stored,
     ) -> None:
         """``total`` and ``per_origin`` give the limiter for ``reads`` and for ``writes``."""
+        self.stored = stored
         self._total = {name: total(name) for name in ("reads", "writes")}
         self._per_origin = {name: per_origin(name) for name in ("reads", "writes")}
 
     def take(self, name: str, origin: str, now: float) -> Denied | None:
         """Admit one request, or say what is used up; then nothing is."""
+        if name == "writes":
+            wait = self.stored.wait(now)
+            if wait:
+                return Denied("stored", wait)
         wait = self._per_origin[name].take(origin, now)
         if wait:
             return Denied("per_origin", wait)
@@ -55,6 +63,41 @@ class Totals:
 def limiter(limit: Limit) -> Limiter:
     """Return a limiter of this process for a rate in microseconds."""
     return Limiter(limit.interval * _SECOND, limit.burst)
+
+
+class Stored:
+    """How much of the store callers who share a limit fill, as far as this process knows.
+
+    A leaky bucket of ``octets`` that runs empty in ``seconds``, the time for which most is kept.
+    """
+
+    def __init__(self, octets: float, seconds: float) -> None:
+        self._octets = octets
+        self._rate = octets / seconds
+        self._seconds = seconds
+        self._level = 0.0
+        self._then = 0.0
+
+    def wait(self, now: float) -> float:
+        """Return the seconds until there is room for an octet; 0 where there is."""
+        over = self._now(now) + 1.0 - self._octets
+        return over / self._rate if over > 0.0 else 0.0
+
+    def claim(self, seconds: float, now: float) -> None:
+        """Count a claim that is kept for so long."""
+        self._level = self._now(now) + CLAIM_OCTETS * max(seconds / self._seconds, 1.0)
+        self._then = now
+
+    def answer(self, octets: int, now: float) -> bool:
+        """Count an answer, and tell whether there is room for it; without, nothing is counted."""
+        level = self._now(now) + octets
+        if level > self._octets:
+            return False
+        self._level, self._then = level, now
+        return True
+
+    def _now(self, now: float) -> float:
+        return max(self._level - (now - self._then) * self._rate, 0.0)
 
 
 class Concurrency:

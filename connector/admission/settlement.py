@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 from connector.admission.outcomes import Outcome, outcome_of
@@ -85,7 +86,9 @@ class Settlement:
             await self.unknown(claim)
             return
         await self._leases.drop(claim)
-        sealed = self._sealer.seal(kept, claim.keys[0], claim.payload, claim.token) if kept else b""
+        sealed = b""
+        if kept and (claim.stored is None or claim.stored.answer(len(kept), perf_counter())):
+            sealed = self._sealer.seal(kept, claim.keys[0], claim.payload, claim.token)
         answer_seconds, claim_seconds = claim.keeps
         await self._settler.settle(
             claim,

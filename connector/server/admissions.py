@@ -11,7 +11,7 @@ from connector.admission.control import AdmissionControl, Terms
 from connector.admission.desk import ClaimDesk
 from connector.admission.leases import Leases
 from connector.admission.limits import Limit
-from connector.admission.local import Concurrency, Totals, WithoutStore, limiter
+from connector.admission.local import Concurrency, Stored, Totals, WithoutStore, limiter
 from connector.admission.plans import make_plan
 from connector.admission.scripts import ADMIT, SETTLE
 from connector.admission.sealing import Sealer
@@ -192,7 +192,9 @@ def _totals(settings: Settings, merchant: Merchant) -> Totals:
             return lambda _: both
         return lambda name: limiter(getattr(plan, name).times(_SHARED).shared(replicas))
 
-    return Totals(limits(tier.rates.total), limits(tier.rates.per_origin))
+    store = settings.store
+    stored = Stored(store.discovered_limit / replicas, store.idempotency_ttl)
+    return Totals(limits(tier.rates.total), limits(tier.rates.per_origin), stored)
 
 
 def _limit(rate: Rate) -> Limit:

@@ -83,7 +83,7 @@ async def _serve(
         raise StartError(str(error)) from error
     embedded = None
     if parse_target(settings.store.url.get_secret_value()).kind == "embedded":
-        embedded = EmbeddedServer(settings.store.directory)
+        embedded = EmbeddedServer(settings.store.directory, memory=settings.store.max_memory)
     metrics.store = lambda: (*admissions.figures(), embedded.restarts if embedded else 0)
     metrics.observed = [name for name, lane in lanes.items() if lane.observe]
     log = DecisionLog(sys.stdout.fileno())

@@ -100,6 +100,11 @@ class Store(Section):
     store together."""
     directory: ConfiguredPath = Field(default=Path("./store"), validate_default=True)
     """Where the embedded store keeps its data."""
+    max_memory: Size = parse_size("2GiB")
+    """Of the embedded store; where it is full, writes are refused and nothing is forgotten."""
+    discovered_limit: Size = parse_size("1GiB")
+    """How much of the store discovered callers of one merchant may fill. Where they have, their
+    answers are not kept, and their writes get 429; registered platforms notice nothing."""
     timeout: Timeout = parse_duration("250ms")
     """How long one call may take; after it the store counts as down."""
     idempotency_ttl: Annotated[Duration, AfterValidator(_keyed_time)] = parse_duration("48h")

@@ -40,16 +40,21 @@ def check_address(path: Path) -> None:
 def take(directory: Path) -> int:
     """Make the directory if there is none, and lock it; return the lock's file descriptor.
 
-    A new one has mode 0700. One that group or others may write to is refused: they could put a
-    socket of theirs in the server's place. It is not tightened, for it could be /tmp, named by
-    mistake. One that others may read is left as it is: every file in it has mode 0600.
+    A new one has mode 0700. One that belongs to somebody else, or that group or others may write
+    to, is refused: they could put a socket of theirs in the server's place. It is not tightened,
+    for it could be /tmp, named by mistake. One that others may read is left as it is: every file in it has mode 0600.
 
     The lock is flock(2): it ends with the process, however that ends. Where another gateway has it,
     nothing is changed.
     """
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        mode = stat.S_IMODE(directory.stat().st_mode)
+        found = directory.stat()
+        if found.st_uid != os.geteuid():
+            raise EmbeddedStoreError(
+                f"{directory} belongs to another user, who could put a socket in the server's place"
+            )
+        mode = stat.S_IMODE(found.st_mode)
         if mode & 0o022:
             raise EmbeddedStoreError(
                 f"{directory} may be written to by others (mode {mode:04o}):"

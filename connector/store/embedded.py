@@ -49,8 +49,7 @@ OPTIONS: Final = {
     "no-appendfsync-on-rewrite": "no",
     "aof-load-truncated": "yes",
     "save": "",
-    # Full is an error to whoever writes, never a claim that is forgotten.
-    "maxmemory": "0",
+    # Full (maxmemory) is an error to whoever writes, never a claim that is forgotten.
     "maxmemory-policy": "noeviction",
     # What no caller of ours needs.
     "enable-debug-command": "no",
@@ -63,7 +62,10 @@ OPTIONS: Final = {
     # It would go through all memory before a server that crashed ends and can be started again.
     "crash-memcheck-enabled": "no",
 }
-"""Its settings (valkey.conf of 9.1), but for those that name a path."""
+"""Its settings (valkey.conf of 9.1), but for memory and those that name a path."""
+
+MEMORY: Final = 2 << 30
+"""Octets of data, where nothing else is said."""
 
 GRACE: Final = 5.0
 """Seconds in which a server that is told to end does so, before it is killed."""
@@ -97,7 +99,9 @@ class EmbeddedServer:
     refused, not tightened.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, memory: int = MEMORY) -> None:
+        """``memory`` is the most octets that the server takes: beyond, writes are refused."""
+        self._memory = memory
         self._directory = directory.absolute()
         self.socket_path = self._directory / SOCKET
         self.restarts = 0
@@ -200,7 +204,8 @@ class EmbeddedServer:
         self.running = True
 
     def _command(self) -> list[str]:
-        options = {**OPTIONS, "dir": str(self._directory), "unixsocket": str(self.socket_path)}
+        paths = {"dir": str(self._directory), "unixsocket": str(self.socket_path)}
+        options = {**OPTIONS, **paths, "maxmemory": str(self._memory)}
         return [self._binary, *(part for name in options for part in (f"--{name}", options[name]))]
 
     def _open_log(self) -> int:

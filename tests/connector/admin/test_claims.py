@@ -10,7 +10,7 @@ import pytest
 from connector.admin.health import Health
 from connector.admin.listener import admin_application
 from connector.admin.token import TokenFile
-from connector.admission.desk import ClaimDesk
+from connector.admission.desk import ClaimDesk, Listing
 from connector.store.errors import StoreUnavailable
 from connector.telemetry.metrics import Metrics
 from tests.connector.admission.claims_in_store import TOKEN, connected, fields_of, put_claim
@@ -260,6 +260,50 @@ def test_without_a_token_a_name_that_somebody_may_rebind_is_refused(
         answer = listener(method, path, headers={"host": host}, json=RESOLUTION)
         assert (answer.status_code, answer.json()["error"]) == (403, "forbidden")
     assert fields_of(server, claim)[b"state"] == b"unknown"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+    ],
+)
+def test_no_web_page_has_claims_listed(listener: Listener, said: dict[str, str]) -> None:
+    answer = listener("GET", "/claims", headers=said)
+    assert (answer.status_code, answer.json()["error"]) == (403, "forbidden")
+    assert listener("GET", "/metrics", headers=said).status_code == 200
+    assert listener("GET", "/claims", headers={"sec-fetch-site": "none"}).status_code == 200
+
+
+def test_one_listing_goes_through_the_store_at_a_time() -> None:
+    class Slow:
+        def __init__(self) -> None:
+            self.asked = asyncio.Event()
+            self.may_answer = asyncio.Event()
+
+        async def list(self, **_: Any) -> Any:
+            self.asked.set()
+            await self.may_answer.wait()
+            return Listing([], 0, complete=True)
+
+    async def ask() -> list[int]:
+        slow: Any = Slow()
+        transport = httpx.ASGITransport(admin_application(Health([]), Metrics(), claims=slow))
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            first = asyncio.create_task(client.get("/claims"))
+            await slow.asked.wait()
+            busy = await client.get("/claims")
+            slow.may_answer.set()
+            return [
+                busy.status_code,
+                (await first).status_code,
+                (await client.get("/claims")).status_code,
+            ]
+
+    assert asyncio.run(ask()) == [429, 200, 200]
 
 
 def test_two_hosts_are_refused(listener: Listener) -> None:

@@ -11,7 +11,14 @@ import pytest
 from canonical import Request
 from connector.admission.control import CLOCK_MARGIN, SKEW, AdmissionControl, Terms
 from connector.admission.limits import Limit
-from connector.admission.local import Concurrency, Totals, WithoutStore, limiter
+from connector.admission.local import (
+    CLAIM_OCTETS,
+    Concurrency,
+    Stored,
+    Totals,
+    WithoutStore,
+    limiter,
+)
 from connector.admission.plans import make_plan
 from connector.admission.recorded import record
 from connector.admission.sealing import Sealer
@@ -80,7 +87,12 @@ class _World:
         self.counted = Counter[str]()
         self.sealer = Sealer([b"k" * 32])
         self.concurrency = Concurrency()
-        totals = Totals(lambda _: limiter(Limit.of(60.0, 3)), lambda _: limiter(Limit.of(60.0, 2)))
+        self.stored = Stored(2 * CLAIM_OCTETS, _TTL)
+        totals = Totals(
+            lambda _: limiter(Limit.of(60.0, 3)),
+            lambda _: limiter(Limit.of(60.0, 2)),
+            self.stored,
+        )
 
         async def tell(claim: Claim, arguments: Sequence[bytes]) -> bytes:
             self.forgotten.append(arguments[0] + b" " + claim.token)
@@ -411,6 +423,25 @@ def test_what_the_store_refuses_has_not_used_what_callers_share() -> None:
         told = [await world.admit(_READ) for _ in range(3)]
 
         assert [each.result for each in told] == ["admitted", "admitted", "limited"]
+
+    _run(act)
+
+
+def test_who_fills_the_store_writes_no_more_and_reads_on() -> None:
+    async def act() -> None:
+        world = _World(shared=True)
+        world.store.replies = [_reply("conflict")]
+        assert _code(await world.admit(_WRITE)) == "idempotency_conflict"
+        assert world.stored.wait(0.0) == 0.0, "what is refused fills nothing"
+        claimed = [await world.admit(_WRITE, created=int(NOW)) for _ in range(2)]
+        assert all(each.claim and each.claim.stored is world.stored for each in claimed)
+        other = "https://other.example/.well-known/ucp"
+        refused = await world.admit(_WRITE, identity=other)
+
+        assert _code(refused) == "rate_limited"
+        assert (await world.admit(_READ, identity=other)).refusal is None
+        later = await world.admit(_WRITE, identity=other, started=_TTL / 2 + 1.0)
+        assert later.refusal is None
 
     _run(act)
 

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from connector.admission.limits import Limit
 from connector.admission.local import (
+    CLAIM_OCTETS,
     Concurrency,
     Denied,
+    Stored,
     Totals,
     WithoutStore,
     limiter,
@@ -23,8 +25,12 @@ _SLOW: Final = Limit.of(3600.0, 1)
 _ORIGIN: Final = "https://platform.example"
 
 
+def _room() -> Stored:
+    return Stored(1e9, 3600.0)
+
+
 def _totals(total: Limit, per_origin: Limit) -> Totals:
-    return Totals(lambda _: limiter(total), lambda _: limiter(per_origin))
+    return Totals(lambda _: limiter(total), lambda _: limiter(per_origin), _room())
 
 
 def test_a_total_holds_for_all_origins_and_says_which_limit_it_was() -> None:
@@ -60,7 +66,7 @@ def test_what_is_given_back_can_be_had_again() -> None:
 
 def test_reads_and_writes_share_a_total_that_is_one_limiter() -> None:
     both = limiter(_SLOW)
-    totals = Totals(lambda _: both, lambda _: limiter(Limit.of(1e-6, 100)))
+    totals = Totals(lambda _: both, lambda _: limiter(Limit.of(1e-6, 100)), _room())
 
     assert totals.take("reads", _ORIGIN, 0.0) is None
     assert totals.take("writes", _ORIGIN, 0.0) is not None
@@ -117,3 +123,28 @@ def test_callers_that_were_refused_together_are_told_different_times() -> None:
     told = {whole_seconds(60.0, step / 10) for step in range(11)}
 
     assert len(told) > 8
+
+
+def test_what_may_be_stored_is_so_many_octets_and_comes_back_with_time() -> None:
+    stored = Stored(100_000, 1000.0)
+    assert stored.answer(100_001, 0.0) is False, "more than everything"
+    assert stored.answer(99_000, 0.0) is True
+    assert stored.answer(2_000, 0.0) is False
+    assert stored.wait(0.0) == 0.0
+    stored.claim(1000.0, 0.0)
+    assert stored.wait(0.0) == pytest.approx((99_000 + CLAIM_OCTETS - 99_999) / 100)
+    assert stored.wait(10.0) == 0.0
+    assert stored.answer(2_000, 50.0) is True
+    assert stored.answer(99_000, 2000.0) is True
+
+
+def test_a_claim_that_is_kept_for_longer_takes_more_of_what_may_be_stored() -> None:
+    short, long = Stored(100 * CLAIM_OCTETS, 100.0), Stored(100 * CLAIM_OCTETS, 100.0)
+    for _ in range(99):
+        short.claim(1.0, 0.0)
+    assert short.wait(0.0) == 0.0
+    for _ in range(9):
+        long.claim(1000.0, 0.0)
+    assert long.wait(0.0) == 0.0
+    long.claim(1000.0, 0.0)
+    assert long.wait(0.0) > 0.0

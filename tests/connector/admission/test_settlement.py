@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from connector.admission.leases import Leases
+from connector.admission.local import Stored
 from connector.admission.outcomes import Outcome, outcome_of
 from connector.admission.recorded import recall
 from connector.admission.sealing import Sealer
@@ -138,6 +139,17 @@ def test_an_answer_is_sealed_and_kept_for_as_long_as_the_claim_says() -> None:
         assert world.store.told[0][:4] == world.claim.owner(b"completed")
         assert world.store.told[0][5:] == (b"1500", b"2500", b"")
         assert world.replayed() == Answer(201, [(b"Location", b"/orders/1")], b"{}")
+
+    _run(act)
+
+
+def test_an_answer_for_which_there_is_no_room_settles_the_claim_alone() -> None:
+    async def act(world: _World) -> None:
+        world.claim.stored = Stored(1.0, 1000.0)
+        await world.settlement.answered(world.claim, Answer(200, [], b"{}"), None)
+
+        assert world.store.events == [b"completed"]
+        assert world.store.told[0][4] == b""
 
     _run(act)
 

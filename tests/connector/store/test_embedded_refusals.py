@@ -51,6 +51,16 @@ def test_a_directory_that_others_may_write_to_is_refused_and_left_alone(
     assert list(directory.iterdir()) == []
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a directory away")
+def test_a_directory_of_somebody_else_is_refused_and_left_alone(directory: Path) -> None:
+    directory.mkdir(mode=0o755)
+    os.chown(directory, 65534, 65534)
+    assert refused(directory) == (
+        f"{directory} belongs to another user, who could put a socket in the server's place"
+    )
+    assert list(directory.iterdir()) == []
+
+
 def test_a_directory_that_others_may_read_is_good_enough(directory: Path) -> None:
     directory.mkdir()
     directory.chmod(0o755)
