@@ -69,9 +69,7 @@ class Caller(NamedTuple):
     nonce: str | None = None
     """``nonce`` of the signature, ``jti`` of a Talos envelope."""
     others: tuple[Times, ...] = ()
-    """Times of whatever else in the request could have vouched in this signature's place."""
-    rider: bytes = b""
-    """Signing input of a detached JWS that came along and would be taken by itself."""
+    """Times of the other signatures that could have vouched in this one's place."""
 
 
 class Operation(NamedTuple):

@@ -24,6 +24,7 @@ from connector.admission.recorded import Unreadable, recall
 from connector.admission.scripts import ADMIT
 from connector.admission.sealing import Unsealable
 from connector.admission.store_keys import (
+    BODY,
     CLAIM,
     NONCE,
     SIGNATURE,
@@ -106,7 +107,7 @@ class AdmissionControl:
         self._enforce = b"1" if terms.enforce else b"0"
         self._retry = b"1" if terms.idempotent else b"0"
         self._longest = terms.idempotency_ttl + terms.tombstone_ttl
-        """Seconds after which anything is forgotten, whatever a signature says of its own end."""
+        """Seconds after which anything is forgotten."""
 
     async def admit(
         self, received: Received, caller: Caller, operation: Operation, audit_id: str
@@ -150,8 +151,8 @@ class AdmissionControl:
             if slot:
                 self._concurrency.leave(slot)
             raise
-        if admission.refusal is not None and totals is not None and not over:
-            totals.give_back(name, _origin(caller.identity))
+        if totals is not None and not over and admission.claim is None:
+            _give_back(totals, name, caller, received, refused=admission.refusal is not None)
         return self._told(admission._replace(slot=slot, over=admission.over or over))
 
     def leave(self, admission: Admission) -> None:
@@ -227,10 +228,14 @@ class AdmissionControl:
             claim_key = keys.name(CLAIM, name, operation.key.encode("ascii"))
         names: tuple[bytes, ...] = (claim_key, answer_of(claim_key))
         kind, once = b"", self._nonce(received, caller, plan)
-        jws = caller.signature_base if caller.scheme == "detached-jws" else caller.rider
-        if jws:
+        way = b""
+        body: tuple[bytes, ...] = ()
+        if plan.by_body and received.request.body:
+            way = b"jws" if caller.scheme == "detached-jws" else b"whole"
+            body = (keys.name(BODY, b"", hashlib.sha256(received.request.body).digest()),)
+        if caller.scheme == "detached-jws":
             # It binds neither method, target nor key: what was signed is good for one of each.
-            value = hashlib.sha256(jws).digest()
+            value = hashlib.sha256(caller.signature_base).digest()
             names, kind = (*names, keys.name(SIGNATURE, b"", value)), SIGNATURE
         elif once is not None:
             names, kind = (*names, _nonce_key(keys, caller)), NONCE
@@ -241,6 +246,8 @@ class AdmissionControl:
             self._lease_argument,
             self._retry,
             b'%b"%b"}' % (about, audit_id.encode("ascii")),
+            way,
+            b"%d" % (self._longest * 1000),
         )
         head = (kind, once or b"0", token)
         limits = (self._enforce, *plan.reads_arguments, *head, *plan.writes_arguments)
@@ -253,7 +260,7 @@ class AdmissionControl:
             margin=self._margin,
             stored=stored,
         )
-        every = (keys.reads, keys.writes, *names)
+        every = (keys.reads, keys.writes, *names[:2], *body, *names[2:])
         reply = await self._ask(claim, every, (b"write", *limits, *rest))
         if reply[0] == b"in_progress" and self._terms.wait_in_progress:
             # Looking again is the gateway's doing: the caller asked once, and was counted once.
@@ -311,9 +318,20 @@ class AdmissionControl:
         kept = ttl
         for created, expires in ((caller.created, caller.expires), *caller.others):
             if created is None:
-                left = longest if expires is None else expires - received.at + SKEW + CLOCK_MARGIN
-                kept = max(kept, min(left, longest))
+                left = longest if expires is None else self._left(expires, received)
+                kept = max(kept, left)
         return ttl, kept
+
+    def _left(self, expires: float, received: Received) -> float:
+        """Return how long something must be remembered that ends then; raises Refusal."""
+        left = expires - received.at + SKEW + CLOCK_MARGIN
+        if left > self._longest:
+            raise Refusal(
+                "signature_invalid",
+                "expires_too_far",
+                f"expires is further away than anything is remembered ({self._longest:.0f} s)",
+            )
+        return left
 
     # Nonces
 
@@ -322,13 +340,12 @@ class AdmissionControl:
         talos = caller.scheme == "talos"
         if caller.nonce is None or not (plan.nonce or talos):
             return None
-        left = self._longest
         most = _TALOS_AGE if talos else plan.max_age
+        ends: list[float] = [] if caller.expires is None else [caller.expires]
         if caller.created is not None and most is not None:
-            left = min(left, caller.created + most - received.at)
-        if caller.expires is not None:
-            left = min(left, caller.expires - received.at)
-        return b"%d" % (max(left + SKEW + CLOCK_MARGIN, 1.0) * 1000)
+            ends.append(caller.created + most)
+        left = self._left(min(ends), received) if ends else self._longest
+        return b"%d" % (max(left, 1.0) * 1000)
 
     # The script's reply
 
@@ -368,6 +385,17 @@ class AdmissionControl:
         except (Unsealable, Unreadable) as error:
             _logger.warning("a recorded answer cannot be replayed: %s", error)
             return None
+
+
+def _give_back(
+    totals: Totals, name: str, caller: Caller, received: Received, *, refused: bool
+) -> None:
+    """Undo what no write came of: a repetition counts as a read, and a refusal not at all."""
+    origin = _origin(caller.identity)
+    if refused or name == "writes":
+        totals.give_back(name, origin)
+    if name == "writes" and not refused:
+        totals.take("reads", origin, received.started)
 
 
 def _limited(denied: Denied) -> Admission:

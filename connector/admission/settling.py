@@ -22,6 +22,8 @@ MOST_OCTETS: Final = 64 << 20
 """Octets of answers that may wait; a claim beyond them is settled without its answer."""
 _PAUSES: Final = (0.05, 0.1, 0.2, 0.4, 0.8)
 _AGAIN: Final = 1.0
+_MISSES: Final = 8
+"""Claims in a row that cannot be told of, after which a round ends."""
 
 _logger: Final = logging.getLogger(__name__)
 
@@ -30,6 +32,7 @@ class _Waiting(NamedTuple):
     claim: Claim
     arguments: Sequence[bytes]
     deadline: float
+    octets: int
     sure: bool
     """Once is enough. False where the claim may yet come to be: then it is told twice."""
 
@@ -82,7 +85,8 @@ class Settler:
             arguments = [*arguments[:4], b"", *arguments[5:]]
             size = sum(map(len, arguments))
         self._octets += size
-        self._waiting.append(_Waiting(claim, arguments, loop.time() + PERSISTENCE, sure))
+        deadline = loop.time() + PERSISTENCE
+        self._waiting.append(_Waiting(claim, arguments, deadline, size, sure))
         if self._task is None:
             self._task = asyncio.create_task(self._try())
 
@@ -97,36 +101,43 @@ class Settler:
             self._task = None
 
     async def _round(self, now: float) -> bool:
-        """Tell all that waits, oldest first; False where the store cannot be told."""
+        """Tell all that waits; False where nothing could be told.
+
+        One part of a cluster may be away: what belongs there goes to the end of the queue.
+        """
+        told = misses = 0
         for _ in range(len(self._waiting)):
             waiting = self._waiting[0]
             try:
                 word = await self._tell(waiting.claim, waiting.arguments)
             except StoreUnavailable:
-                self._give_up(now)
-                return False
-            self._done(waiting)
+                self._waiting.rotate(-1)
+                misses += 1
+                if misses == _MISSES:
+                    break
+                continue
+            self._waiting.popleft()
+            self._octets -= waiting.octets
+            told, misses = told + 1, 0
             if waiting.sure or word != b"absent":
                 self._heard(word)
             else:
                 # What was lost on its way may still arrive: behind it, this one finds the claim.
                 asyncio.get_running_loop().call_later(_AGAIN, self._once_more, waiting)
-        return True
+        self._give_up(now)
+        return told > 0
 
     def _give_up(self, now: float) -> None:
-        """Leave all that has been tried for long enough; those that came first are in front."""
-        while self._waiting and now > self._waiting[0].deadline:
-            self._done(self._waiting[0])
+        """Leave what has been tried for long enough."""
+        kept = deque(waiting for waiting in self._waiting if now <= waiting.deadline)
+        for _ in range(len(self._waiting) - len(kept)):
             self._told("given_up")
             _logger.warning("a claim was given up: its outcome stays unknown")
+        self._waiting = kept
+        self._octets = sum(waiting.octets for waiting in kept)
 
     def _once_more(self, waiting: _Waiting) -> None:
         self._later(waiting.claim, waiting.arguments, sure=True)
-
-    def _done(self, waiting: _Waiting) -> None:
-        """Take what is in front out of the queue."""
-        self._waiting.popleft()
-        self._octets -= sum(map(len, waiting.arguments))
 
     def _heard(self, word: bytes) -> None:
         told = word.decode("ascii", "replace")

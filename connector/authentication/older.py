@@ -80,21 +80,6 @@ def read_older(request: Request, policy: Policy, now: float, *, pinned: bool) ->
     return OlderSignature(scheme, kid, lines[0])
 
 
-def read_rider(
-    request: Request, policy: Policy, now: float, *, pinned: bool
-) -> OlderSignature | None:
-    """Return what an older scheme would take, where RFC 9421 signatures are judged alone.
-
-    Whoever captured the request can take those away: then this vouches for what is left.
-    """
-    if _SIGNATURE not in request.headers.index:
-        return None
-    try:
-        return read_older(request, policy, now, pinned=pinned)
-    except Refusal:
-        return None
-
-
 def permitted(policy: Policy, signature: OlderSignature) -> Policy:
     """Return the terms for a request that is signed so."""
     if signature.scheme != DETACHED_JWS or policy.unbound_complete:

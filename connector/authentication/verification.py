@@ -17,7 +17,6 @@ from canonical import (
     signature_base,
 )
 from canonical.envelope import read_meta
-from canonical.jws import signing_input
 from connector.authentication.body import check_body
 from connector.authentication.bulk import BulkVerifier
 from connector.authentication.candidates import (
@@ -29,14 +28,12 @@ from connector.authentication.candidates import (
 )
 from connector.authentication.coverage import Coverage, Presence
 from connector.authentication.older import (
-    DETACHED_JWS,
     TALOS,
     OlderSignature,
     carries_older,
     check_older_body,
     permitted,
     read_older,
-    read_rider,
     verify_older,
 )
 from connector.authentication.policy import BOT_AUTH
@@ -103,8 +100,6 @@ class Examined(NamedTuple):
     policy: Policy
     older: OlderSignature | None = None
     """What takes the place of the signatures under an older scheme."""
-    rider: OlderSignature | None = None
-    """What an older scheme would take if the signatures were not there."""
 
 
 class _Keys(NamedTuple):
@@ -181,9 +176,7 @@ class Authenticator:
             raise Refusal(
                 "profile_not_trusted", "not_registered", "only registered platforms are served"
             )
-        pinned = registered is not None and registered.keys is not None
-        rider = read_rider(request, policy, received.at, pinned=pinned)
-        return Examined(left, faults, agent, registered, policy, rider=rider)
+        return Examined(left, faults, agent, registered, policy)
 
     def _examine_older(self, received: Received) -> Examined:
         """Judge a request under an older scheme, which only a registration can allow."""
@@ -292,7 +285,7 @@ class Authenticator:
                 known.version,
                 base,
                 *_times(signature.parameters),
-                *_besides(request, examined, signature),
+                _others(examined, signature),
             )
         return furthest([*examined.faults, *fallen])
 
@@ -369,27 +362,15 @@ class Authenticator:
         return key
 
 
-def _besides(
-    request: Request, examined: Examined, vouching: Signature
-) -> tuple[tuple[Times, ...], bytes]:
-    """Return what else could have vouched: the times of all, and the input of a detached JWS."""
-    if len(examined.signatures) == 1 and examined.rider is None:
-        return (), b""
-    others = [
+def _others(examined: Examined, vouching: Signature) -> tuple[Times, ...]:
+    """Return the times of the other signatures: whoever captured them all can leave one away."""
+    if len(examined.signatures) == 1:
+        return ()
+    return tuple(
         Times(*_times(signature.parameters)[:2])
         for signature in examined.signatures
         if signature is not vouching
-    ]
-    rider, signed = examined.rider, b""
-    if rider is not None and rider.scheme == TALOS:
-        others.append(Times(read_meta(request).iat, None))
-    elif rider is not None and rider.scheme == DETACHED_JWS:
-        others.append(Times(None, None))
-        try:
-            signed = signing_input(rider.jws, request.body)
-        except CanonicalError:
-            others.pop()  # It can vouch for nothing.
-    return tuple(others), signed
+    )
 
 
 def _times(parameters: Mapping[str, object]) -> tuple[int | None, int | None, str | None]:

@@ -189,18 +189,15 @@ def _older_schemes(settings: Settings) -> Iterator[Problem]:
             tier = getattr(settings.tiers, platform.tier)
             if set(platform.schemes or tier.schemes) <= {"rfc9421"}:
                 continue
-            for sign in (
-                platform.profile,
-                *(load_key(jwk).thumbprint for jwk in platform.keys or ()),
-            ):
-                owner = owners.setdefault(sign, index)
-                if owner != index:
-                    yield (
-                        ("merchants", index, "platforms", "registered", position, "schemes"),
-                        f"older schemes name no merchant: what this platform signs for"
-                        f" {settings.merchants[owner].id} could be sent to {merchant.id}",
-                    )
-                    break
+            keys = [load_key(jwk).thumbprint for jwk in platform.keys or ()]
+            owner = min(owners.setdefault(sign, index) for sign in (platform.profile, *keys))
+            if owner != index:
+                first = settings.merchants[owner].id
+                text = f"what this platform signs for {first} could be sent to {merchant.id}"
+                yield (
+                    ("merchants", index, "platforms", "registered", position, "schemes"),
+                    f"older schemes name no merchant: {text}",
+                )
 
 
 def _terms(platform: RegisteredPlatform, merchant: Merchant) -> Iterator[Problem]:

@@ -42,7 +42,8 @@ def take(directory: Path) -> int:
 
     A new one has mode 0700. One that belongs to somebody else, or that group or others may write
     to, is refused: they could put a socket of theirs in the server's place. It is not tightened,
-    for it could be /tmp, named by mistake. One that others may read is left as it is: every file in it has mode 0600.
+    for it could be /tmp, named by mistake. One that others may read is left as it is: every file in
+    it has mode 0600.
 
     The lock is flock(2): it ends with the process, however that ends. Where another gateway has it,
     nothing is changed.

@@ -88,18 +88,47 @@ def test_a_jws_that_rode_along_is_good_for_no_other_key_or_target(
     assert len(merchant.requests) == 1
 
 
-def test_a_jws_that_was_used_may_ride_along_with_its_own_key_only(
+def test_whoever_sends_the_parts_of_a_request_before_it_executes_nothing_twice(
+    gateway: RunningGateway, merchant: Merchant
+) -> None:
+    for number, first in enumerate(("whole", "jws")):
+        merchant.forget()
+        body = BODY.replace(b"1", b"%d" % (number + 5))
+        draft = MIGRATING.draft("POST", CHECKOUTS, body)
+        whole = MIGRATING.sign(copy.deepcopy(draft))
+        jws = sign_detached(body, load_key(MIGRATING.jwk))
+        other = copy.deepcopy(draft).add("Request-Signature", jws)
+        other.put("Idempotency-Key", str(uuid.uuid4()))
+        parts = [whole, other] if first == "whole" else [other, whole]
+        assert gateway.ask(parts[0].wire()).status == 200
+        assert _code(gateway, parts[1]) == "signature_invalid"
+        assert len(merchant.requests) == 1
+
+
+def test_equal_writes_with_both_signatures_are_as_many_writes(
     gateway: RunningGateway, merchant: Merchant
 ) -> None:
     jws = sign_detached(OTHER, load_key(MIGRATING.jwk))
-    first = MIGRATING.draft("POST", CHECKOUTS, OTHER).add("Request-Signature", jws)
-    assert gateway.ask(first.wire()).status == 200
-    again = MIGRATING.sign(copy.deepcopy(first))
-    assert gateway.ask(again.wire()).values("Idempotent-Replayed") == ["true"]
-    other = MIGRATING.sign(MIGRATING.draft("POST", CHECKOUTS, OTHER).add("Request-Signature", jws))
-    assert _code(gateway, other) == "signature_invalid"
+    for _ in range(3):
+        draft = MIGRATING.draft("POST", CHECKOUTS, OTHER).add("Request-Signature", jws)
+        assert gateway.ask(MIGRATING.sign(draft).wire()).status == 200
 
-    assert len(merchant.requests) == 1
+    assert len(merchant.requests) == 3
+
+
+def test_a_jws_that_nobody_verified_takes_nothing_from_its_platform(
+    gateway: RunningGateway, merchant: Merchant
+) -> None:
+    body = BODY.replace(b"1", b"8")
+    jws = sign_detached(body, load_key(MIGRATING.jwk))
+    start, _, _ = jws.partition("..")
+    draft = MIGRATING.draft("POST", CHECKOUTS, BODY.replace(b"1", b"9"))
+    MIGRATING.sign(draft).add("Request-Signature", f"{start}..{'A' * 86}")
+    assert gateway.ask(draft.wire()).status == 200
+    genuine = MIGRATING.draft("POST", CHECKOUTS, body).add("Request-Signature", jws)
+    assert gateway.ask(genuine.wire()).status == 200
+
+    assert len(merchant.requests) == 2
 
 
 @pytest.mark.parametrize("second", ["timed", "untimed"])

@@ -118,9 +118,9 @@ class _World:
         )
 
     async def admit(
-        self, operation: Operation, *, started: float = 0.0, **caller: Any
+        self, operation: Operation, *, started: float = 0.0, body: bytes = b"", **caller: Any
     ) -> Admission:
-        request = Request(method="GET", target="/")
+        request = Request(method="POST", target="/", body=body)
         received = Received(request, "shop", "192.0.2.1", NOW, started)
         given: dict[str, Any] = {
             "identity": _IDENTITY,
@@ -446,6 +446,18 @@ def test_who_fills_the_store_writes_no_more_and_reads_on() -> None:
     _run(act)
 
 
+def test_a_repetition_uses_up_what_callers_share_of_reads_and_not_of_writes() -> None:
+    async def act() -> None:
+        world = _World(shared=True)
+        world.store.replies = [_reply("replay", answer=b"x") for _ in range(9)]
+        for _ in range(9):
+            await world.admit(_WRITE)
+        told = [await world.admit(_WRITE, created=int(NOW)) for _ in range(2)]
+        assert [each.result for each in told] == ["claimed", "claimed"]
+
+    _run(act)
+
+
 def test_registrations_have_their_own_plan_and_share_no_total() -> None:
     async def act() -> None:
         own = make_plan(Limit.of(1.0, 77), _PER_SECOND)
@@ -467,8 +479,6 @@ def test_registrations_have_their_own_plan_and_share_no_total() -> None:
         ({"created": int(NOW)}, _WRITE, (_TTL, _TTL)),
         ({"expires": int(NOW) + 60}, _WRITE, (_TTL, 60 + SKEW + CLOCK_MARGIN)),
         ({"expires": int(NOW) + 2_000}, _WRITE, (_TTL, 2_000 + SKEW + CLOCK_MARGIN)),
-        # It is forgotten some time, however late it says that it ends.
-        ({"expires": 999_999_999_999_999}, _WRITE, (_TTL, _TTL + _TOMBSTONE)),
         ({}, _WRITE, (_TTL, _TTL + _TOMBSTONE)),
         # Whoever captured it leaves the signature that vouched away: another one may live longer.
         (
@@ -485,7 +495,7 @@ def test_registrations_have_their_own_plan_and_share_no_total() -> None:
     ],
 )
 def test_a_claim_is_kept_until_no_capture_of_it_can_be_fresh(
-    caller: dict[str, int], operation: Operation, keeps: tuple[float, float]
+    caller: dict[str, Any], operation: Operation, keeps: tuple[float, float]
 ) -> None:
     async def act() -> None:
         claim = (await _World().admit(operation, **caller)).claim
@@ -515,8 +525,6 @@ def test_a_write_without_a_key_is_claimed_by_what_was_signed() -> None:
         ({"nonce": "n", "created": int(NOW) - 10}, 290.0),
         ({"nonce": "n", "created": int(NOW), "expires": int(NOW) + 20}, 20.0),
         ({"nonce": "n", "created": int(NOW), "expires": int(NOW) + 90_000}, 300.0),
-        ({"nonce": "n"}, _TTL + _TOMBSTONE),
-        ({"nonce": "n", "expires": 999_999_999_999_999}, _TTL + _TOMBSTONE),
     ],
 )
 def test_a_nonce_is_kept_until_no_capture_of_it_can_be_fresh(
@@ -572,16 +580,33 @@ def test_a_detached_signature_is_good_for_one_claim_whatever_else_it_is_sent_wit
     _run(act)
 
 
-def test_a_detached_signature_that_rides_along_is_claimed_too() -> None:
+def test_where_a_jws_over_the_body_would_do_every_body_is_marked_with_what_vouched() -> None:
+    async def act() -> None:
+        both = make_plan(_PER_SECOND, _PER_SECOND, by_body=True)
+        for plan, marked in ((both, True), (make_plan(_PER_SECOND, _PER_SECOND), False)):
+            world = _World(plan)
+            await world.admit(_WRITE, body=b"{}")
+            await world.admit(_WRITE, body=b"{}", scheme="detached-jws")
+            whole, jws = world.store.calls
+
+            assert (whole[2][13], jws[2][13]) == ((b"whole", b"jws") if marked else (b"", b""))
+            assert (whole[1][4:] == jws[1][4:5]) == marked
+            assert jws[2][4] == b"signature"
+
+    _run(act)
+
+
+@pytest.mark.parametrize("operation", [_READ, _WRITE])
+def test_what_ends_later_than_anything_is_remembered_is_refused(operation: Operation) -> None:
     async def act() -> None:
         world = _World(make_plan(_PER_SECOND, _PER_SECOND, nonce=True))
-        beside = (Times(None, None),)
-        await world.admit(_WRITE, nonce="n", rider=b"jws", others=beside)
-        await world.admit(_WRITE, scheme="detached-jws", signature_base=b"jws")
-        (first, second) = world.store.calls
+        last = int(NOW + _TTL + _TOMBSTONE - SKEW - CLOCK_MARGIN)
+        assert (await world.admit(operation, nonce="n", expires=last)).refusal is None
+        refused = await world.admit(operation, nonce="n", expires=last + 1)
 
-        assert first[1][4] == second[1][4]
-        assert first[2][4] == second[2][4] == b"signature"
+        assert _code(refused) == "signature_invalid"
+        assert refused.result == "expires_too_far"
+        assert len(world.store.calls) == 1
 
     _run(act)
 

@@ -10,6 +10,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -136,7 +137,7 @@ def _admit(store: ScriptedStore, event: Event, write: Write, now: int) -> str:
         write.payload,
         b"%d" % _LEASE,
         b"1" if event is Event.RETRY else b"0",
-        b"{}",
+        *(b"{}", b"", b"0"),
     )
     word: bytes = store.admit(now, (*_RATES, *write.names), arguments)[0]
     return word.decode()
@@ -356,6 +357,33 @@ def test_a_nonce_is_remembered_for_as_long_as_it_is_asked_to_be(store: ScriptedS
     assert store.ask("PTTL", _SIGNATURES[0]) == -1
     assert _settle(store, Event.COMPLETE, _FIRST, START) == "done"
     assert 0 < store.ask("PTTL", _SIGNATURES[0]) <= int(_LONG)
+
+
+def _vouched(store: ScriptedStore, claim: int, way: bytes, token: bytes, now: int = START) -> str:
+    """Ask for a claim on a write whose body was vouched for in this way."""
+    write = Write(claim, _PAYLOADS[claim], b"", token)
+    arguments = (
+        *(b"write", b"1", _SECOND, _LONG + b"000000", b"", b"0", token),
+        *(_SECOND, _LONG + b"000000", write.payload, b"%d" % _LEASE, b"0", b"{}", way, _LONG),
+    )
+    word: bytes = store.admit(now, (*_RATES, *write.names, b"ucp1:{t}:body:0"), arguments)[0]
+    return word.decode()
+
+
+@pytest.mark.parametrize(("first", "second"), [(b"jws", b"whole"), (b"whole", b"jws")])
+def test_a_body_that_was_vouched_for_in_one_way_is_not_taken_in_the_other(
+    store: ScriptedStore, first: bytes, second: bytes
+) -> None:
+    store.ask("FLUSHALL")
+    assert _vouched(store, 0, first, b"one") == "claimed"
+    assert _vouched(store, 1, second, b"two") == "seen"
+    # In the same way it is another write, and the same write in the other way a repetition.
+    assert _vouched(store, 1, first, b"three") == "claimed"
+    assert _vouched(store, 0, second, b"four") == "in_progress"
+    assert _settle(store, Event.COMPLETE, Write(1, _PAYLOADS[1], b"", b"three"), START) == "done"
+    assert _vouched(store, 1, second, b"five") == "replay"
+    store.ask("DEL", _CLAIMS[1])
+    assert _vouched(store, 1, second, b"six") == "gone", "what was told is forgotten"
 
 
 def test_every_state_that_a_claim_is_forgotten_in_is_one_of_those_that_end() -> None:

@@ -31,10 +31,12 @@ class _Store:
         self.words: dict[Claim, list[bytes]] = {}
         self.asked = 0
         self.away = False
+        self.lost: set[Claim] = set()
+        """Claims of a part that is away."""
 
     async def tell(self, claim: Claim, arguments: Sequence[bytes]) -> bytes:
         self.asked += 1
-        if self.away:
+        if self.away or claim in self.lost:
             raise StoreUnavailable("away", applied=False)
         self.heard.append((claim, arguments[0]))
         self.whole.append(arguments)
@@ -102,7 +104,7 @@ def test_a_store_that_is_away_is_told_when_it_is_back_and_nobody_waits_for_that(
     _with_settler(act)
 
 
-def test_a_store_that_is_away_is_asked_for_one_claim_a_time_and_ever_less_often() -> None:
+def test_a_store_that_is_away_is_asked_for_few_claims_and_ever_less_often() -> None:
     async def act(store: _Store, settler: Settler, told: Counter[str]) -> None:
         store.away = True
         for _ in range(100):
@@ -112,8 +114,28 @@ def test_a_store_that_is_away_is_asked_for_one_claim_a_time_and_ever_less_often(
         for _ in range(20):
             await _later(_LONGEST_PAUSE)
 
-        assert store.asked - before <= 20
+        assert store.asked - before <= 20 * 8
         assert told == {"delayed": 100}
+
+    _with_settler(act)
+
+
+def test_claims_of_a_part_that_is_away_keep_no_others_waiting() -> None:
+    async def act(store: _Store, settler: Settler, told: Counter[str]) -> None:
+        store.away = True
+        claims = [_claim() for _ in range(100)]
+        store.lost = set(claims[::3])
+        for claim in claims:
+            await settler.settle(claim, claim.owner(b"unknown"))
+        store.away = False
+        for _ in range(3):
+            await _later(_LONGEST_PAUSE)
+        assert {claim for claim, _ in store.heard} == set(claims) - store.lost
+        store.lost = set()
+        await _later(_LONGEST_PAUSE)
+
+        assert {claim for claim, _ in store.heard} == set(claims)
+        assert told == {"delayed": 100, "done": 100}
 
     _with_settler(act)
 
