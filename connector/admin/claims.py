@@ -34,7 +34,10 @@ _QUERY: Final = {
 }
 """What a listing is narrowed by, and the desk's word for it."""
 _MEMBERS: Final = frozenset({"outcome", "by", "reason"})
-_STATUS: Final = {"done": 200, "absent": 404, "live": 409, "early": 409, "settled": 409}
+_ATTEMPT: Final = "claim"
+"""The member that may be there, too: the token of the attempt that it is said of."""
+_STATUS: Final = {"done": 200, "absent": 404}
+"""By the desk's word; 409 for all others."""
 
 
 class Shown(Protocol):
@@ -65,7 +68,7 @@ class Resolved(Protocol):
 
     @property
     def word(self) -> str:
-        """One of done, absent, live, early and settled."""
+        """One of done, absent, live, early, settled and changed."""
 
     @property
     def wait(self) -> float:
@@ -97,7 +100,9 @@ class Desk(Protocol):
     async def show(self, claim_id: str) -> Shown | None:
         """Return one."""
 
-    async def resolve(self, claim_id: str, outcome: str, by: str, reason: str) -> Resolved:
+    async def resolve(
+        self, claim_id: str, outcome: str, by: str, reason: str, *, token: str | None = None
+    ) -> Resolved:
         """Say what became of the write."""
 
 
@@ -163,8 +168,10 @@ class ClaimRoutes:
                 return failure(413, "too_long", f"a resolution has at most {MOST_BODY} octets")
         said = _said(body)
         claim_id = request.path_params["id"]
-        resolution = await self._desk.resolve(claim_id, said["outcome"], said["by"], said["reason"])
-        status = _STATUS[resolution.word]
+        resolution = await self._desk.resolve(
+            claim_id, said["outcome"], said["by"], said["reason"], token=said.get(_ATTEMPT)
+        )
+        status = _STATUS.get(resolution.word, 409)
         if status == 200:
             line = resolution.line()
             self._tell(line)
@@ -214,8 +221,10 @@ def _said(body: bytes) -> dict[str, str]:
         raise ValueError("a resolution is JSON") from None
     if (
         not isinstance(said, dict)
-        or said.keys() != _MEMBERS
+        or said.keys() - {_ATTEMPT} != _MEMBERS
         or not all(isinstance(value, str) for value in said.values())
     ):
-        raise ValueError("a resolution has the members outcome, by and reason, which are text")
+        raise ValueError(
+            "a resolution has the members outcome, by and reason, and may have claim: texts"
+        )
     return said

@@ -50,13 +50,14 @@ _AT_ONCE: Final = 50
 _NO_HASH: Final = "WRONGTYPE"
 _FINAL: Final = ("completed", "released")
 
-Word = Literal["done", "live", "early", "settled", "absent"]
+Word = Literal["done", "live", "early", "settled", "changed", "absent"]
 
 _EXPLANATIONS: Final[dict[Word, str]] = {
     "done": "resolved",
     "live": "a gateway is at work on it: its lease runs",
     "early": "a gateway may still be at work on it",
     "settled": "there is nothing to resolve",
+    "changed": "it is another attempt by now: look again",
     "absent": "there is no such claim",
 }
 
@@ -197,8 +198,13 @@ class ClaimDesk:
             return None
         return None if isinstance(record, NotAClaim) else record
 
-    async def resolve(self, claim_id: str, outcome: str, by: str, reason: str) -> Resolution:
+    async def resolve(
+        self, claim_id: str, outcome: str, by: str, reason: str, *, token: str | None = None
+    ) -> Resolution:
         """Say that a write of unknown outcome was ``executed`` or ``not_executed``.
+
+        ``token`` is that of the attempt which the operator has looked for at the merchant: what is
+        said of it holds for no other. None says it of whatever attempt is found.
 
         ValueError where the outcome is none of them, or ``by`` or ``reason`` is not one line of
         text. After a StoreUnavailable with ``applied`` it may have been resolved: look.
@@ -212,7 +218,9 @@ class ClaimDesk:
         before = await self.show(claim_id)
         word: Word = "absent"
         wait = 0.0
-        if before is not None:
+        if before is not None and token is not None and token != before.token:
+            word = "settled" if before.state in _FINAL else "changed"
+        elif before is not None:
             note = {
                 "outcome": outcome,
                 "by": by,
@@ -227,7 +235,8 @@ class ClaimDesk:
         self, before: ClaimRecord, outcome: str, note: str, audit_id: str
     ) -> tuple[Word, float]:
         times = self._executed if outcome == "executed" else self._not_executed
-        arguments = (outcome.encode("ascii"), note.encode("ascii"), *times)
+        said_of = before.token.encode("ascii")
+        arguments = (outcome.encode("ascii"), note.encode("ascii"), said_of, *times)
         try:
             word, number = await self._client.run(SETTLE, before.keys, arguments)
         except StoreUnavailable as error:

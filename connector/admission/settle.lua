@@ -8,9 +8,10 @@
 --         renewed:   5 lease (µs)
 --         released, unknown
 --       an operator's: 2 note (JSON)
---         executed:      3 how long the claim is kept (ms)
---         not_executed:  3 quiet time since the last renewal (µs)   4 how long the note is kept (ms)
--- Reply  word, number: done | stale | absent | live | early, µs to wait | settled
+--                     3 the token of the attempt that it is said of
+--         executed:      4 how long the claim is kept (ms)
+--         not_executed:  4 quiet time since the last renewal (µs)   5 how long the note is kept (ms)
+-- Reply  word, number: done | stale | absent | live | early, µs to wait | settled | changed
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local stamp = string.format('%.0f', now)
@@ -26,22 +27,24 @@ if event == 'executed' or event == 'not_executed' then
     return { 'settled', 0 }
   elseif state == 'claimed' and tonumber(claim[3]) > now then
     return { 'live', 0 }
+  elseif (claim[2] or '') ~= ARGV[3] then
+    return { 'changed', 0 }
   end
   if event == 'executed' then
     redis.call('HSET', KEYS[1], 'state', 'completed', 'token', '', 'answered', stamp,
       'note', ARGV[2])
-    redis.call('PEXPIRE', KEYS[1], ARGV[3])
+    redis.call('PEXPIRE', KEYS[1], ARGV[4])
     if KEYS[3] then
-      redis.call('PEXPIRE', KEYS[3], ARGV[3])
+      redis.call('PEXPIRE', KEYS[3], ARGV[4])
     end
     return { 'done', 0 }
   end
-  local quiet = claim[4] + ARGV[3] - now
+  local quiet = claim[4] + ARGV[4] - now
   if quiet > 0 then
     return { 'early', math.ceil(quiet) }
   end
   redis.call('HSET', KEYS[1], 'state', 'released', 'token', '', 'note', ARGV[2])
-  redis.call('PEXPIRE', KEYS[1], ARGV[4])
+  redis.call('PEXPIRE', KEYS[1], ARGV[5])
   if KEYS[3] then
     redis.call('DEL', KEYS[3])
   end

@@ -99,6 +99,12 @@ def _configure_resolve(action: argparse.ArgumentParser) -> None:
     )
     action.add_argument("--reason", required=True, metavar="TEXT", help="how you know")
     action.add_argument("--by", metavar="NAME", help="who says so (default: the login name)")
+    action.add_argument(
+        "--claim",
+        dest="token",
+        metavar="TOKEN",
+        help="only of the attempt that the merchant got with this UCP-Verified-Claim",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -177,7 +183,9 @@ async def _show(desk: ClaimDesk, arguments: argparse.Namespace) -> int:
 async def _resolve(desk: ClaimDesk, arguments: argparse.Namespace) -> int:
     by = _login_name() if arguments.by is None else arguments.by
     try:
-        resolution = await desk.resolve(arguments.claim, arguments.outcome, by, arguments.reason)
+        resolution = await desk.resolve(
+            arguments.claim, arguments.outcome, by, arguments.reason, token=arguments.token
+        )
     except ValueError as error:
         raise CommandError(str(error)) from error
     if resolution.word == "done":

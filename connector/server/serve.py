@@ -21,7 +21,7 @@ from connector.ingress.protocol import IngressProtocol
 from connector.server.admissions import Admissions
 from connector.server.build import build_discovery, build_ingress, build_lane
 from connector.server.clock import WallClock
-from connector.server.faults import faults
+from connector.server.faults import SWITCH, Faults, faults
 from connector.server.process import (
     StartError,
     allow_open_files,
@@ -90,6 +90,8 @@ async def _serve(
     metrics.dropped_lines = lambda: log.dropped
     gateway = Gateway(lanes, strangers=ProblemRenderer(), metrics=metrics, log=log, fault=asked.at)
     warnings = _warnings(settings)
+    if asked != Faults():
+        warnings.append(f"{SWITCH} is set: this process is made to fail")
     health = Health(warnings, problem=lambda: admissions.watch.policy)
     ingress = _ingress_config(settings, build_ingress(settings, gateway, clock))
     admin = _admin_config(settings, health, metrics, admissions, log)

@@ -68,7 +68,7 @@ class Books:
         name = _name(merchant, key)
         keys = read_claim(name, self._fields(name), self.now() / 1e6).keys
         quiet = () if word == SAY_EXECUTED else (_NO_QUIET,)
-        given = (word.encode(), b"{}", *quiet, _KEPT_MS)
+        given = (word.encode(), b"{}", self.token(merchant, key), *quiet, _KEPT_MS)
         reply = self._ask("EVAL", SETTLE.source, len(keys), *keys, *given)
         assert reply[0] == b"done", reply
 

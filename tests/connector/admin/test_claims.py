@@ -139,6 +139,19 @@ def test_a_resolution_is_done_once_and_leaves_its_line(
     assert len(listener.told) == 1
 
 
+def test_what_is_said_of_one_attempt_holds_for_no_other(
+    server: StoreServer, listener: Listener
+) -> None:
+    claim = put_claim(server)
+    path = f"/claims/{claim}/resolve"
+    other = listener("POST", path, json={**RESOLUTION, "claim": "f" * 32})
+    assert (other.status_code, other.json()["error"]) == (409, "changed")
+    assert listener.told == []
+
+    same = listener("POST", path, json={**RESOLUTION, "claim": TOKEN})
+    assert same.status_code == 200
+
+
 def test_a_claim_that_may_be_at_work_is_not_resolved(
     server: StoreServer, listener: Listener
 ) -> None:

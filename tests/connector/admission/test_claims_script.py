@@ -145,7 +145,8 @@ def _settle(store: ScriptedStore, now: int, move: Move, payload: bytes, token: b
 
 def _resolve(store: ScriptedStore, now: int, move: Move) -> Word:
     more = (_LONG,) if move.event is Event.EXECUTED else (b"%d" % _QUIET, _LONG)
-    arguments = (_OPERATORS[move.event], b"{}", *more)
+    said_of = store.ask("HGET", _KEYS[2], "token") or b""
+    arguments = (_OPERATORS[move.event], b"{}", said_of, *more)
     return Word(store.settle(now, _KEYS[2:], arguments)[0].decode())
 
 

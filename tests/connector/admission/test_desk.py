@@ -302,6 +302,38 @@ def test_not_executed_waits_for_two_leases_of_quiet_and_executed_does_not(
     assert resolved(server, claim, "executed").word == "done"
 
 
+def test_what_is_said_of_one_attempt_holds_for_no_other(server: StoreServer) -> None:
+    claim = put_claim(server)
+    other = TOKEN[::-1]
+    for outcome in ("executed", "not_executed"):
+
+        def say(desk: ClaimDesk, outcome: str = outcome) -> Awaitable[Resolution]:
+            return desk.resolve(claim, outcome, "ada", "looked for it", token=other)
+
+        told = at_desk(server, say)
+        assert told.word == "changed"
+        assert told.explanation == "it is another attempt by now: look again"
+    assert fields_of(server, claim)[b"state"] == b"unknown"
+    told = at_desk(server, lambda desk: desk.resolve(claim, "executed", "ada", "it", token=TOKEN))
+    assert told.word == "done"
+
+
+def test_an_attempt_that_begins_while_an_operator_speaks_is_not_resolved(
+    server: StoreServer,
+) -> None:
+    claim = put_claim(server)
+
+    async def say(desk: ClaimDesk) -> Resolution:
+        before = await desk.show(claim)
+        assert before is not None
+        server.ask("HSET", claim_name(claim), "token", "f" * 32)
+        word, _ = await desk._settle(before, "not_executed", "{}", "")
+        assert word == "changed"
+        return await desk.resolve(claim, "executed", "ada", "looked again")
+
+    assert at_desk(server, say).word == "done"
+
+
 def test_nothing_is_resolved_twice(server: StoreServer) -> None:
     claim = put_claim(server)
     first = resolved(server, claim)

@@ -162,7 +162,8 @@ def _settle(store: ScriptedStore, event: Event, write: Write, now: int) -> str:
 def _resolve(store: ScriptedStore, event: Event, claim: int, now: int) -> str:
     once = store.ask("HGET", _CLAIMS[claim], "once") or b""
     more = (_LONG,) if event is Event.EXECUTED else (b"%d" % _QUIET, _LONG)
-    arguments = (event.value.encode(), b"{}", *more)
+    said_of = store.ask("HGET", _CLAIMS[claim], "token") or b""
+    arguments = (event.value.encode(), b"{}", said_of, *more)
     word: bytes = store.settle(now, Write(claim, b"", once).names, arguments)[0]
     return word.decode()
 

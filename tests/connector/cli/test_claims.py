@@ -196,6 +196,16 @@ def test_who_has_no_login_name_is_a_number(
     assert decision["by"].startswith("uid ")
 
 
+def test_what_is_said_of_one_attempt_holds_for_no_other(
+    claims: Command, server: StoreServer
+) -> None:
+    asked = ("resolve", put_claim(server), "--executed", "--reason", "seen", "--claim")
+    (refused,) = claims.json(*asked, "f" * 32, status=1)
+    assert refused["error"] == "changed"
+    (decision,) = claims.json(*asked, TOKEN)
+    assert decision["outcome"] == "executed"
+
+
 def test_what_cannot_be_resolved_exits_1(claims: Command, server: StoreServer) -> None:
     live = put_claim(server, state="claimed", renewed_ago=1)
     early = put_claim(server, renewed_ago=15)
