@@ -8,8 +8,8 @@ operation, Idempotency-Key), or of the signature base where a write has no key. 
 of the payload it was made for and a token, 128 random bits, which is the owner's alone: the one
 call in the one gateway that may send this write. The token goes to the merchant as
 ``UCP-Verified-Claim``: a merchant that keeps it with what it has done can refuse every other
-token for that key. The store compares it with every word of an owner, so that one that was overtaken
-is refused (a fencing token).
+token for that key. The store compares it with every word of an owner, so that one that was
+overtaken is refused (a fencing token).
 
 The owner holds a lease and renews it while the merchant works. When the lease ends, nobody knows
 whether the merchant was asked: CLAIMED becomes LAPSED by the passing of time alone, and nothing

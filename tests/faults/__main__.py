@@ -41,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--write-docs", action="store_true", help="put the result into docs/")
     options = parser.parse_args(arguments)
     rows = [row for row in MATRIX if set(options.rows) <= set(row.name.split())]
+    if not rows:
+        parser.error(f"no row has all of the words {' '.join(options.rows)}")
     began = time.monotonic()
     with (
         TemporaryDirectory(prefix="faults-") as folder,
