@@ -1,0 +1,1 @@
+"""The log of every decision: write-ahead, tamper-evident, checked offline."""
