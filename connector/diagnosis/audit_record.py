@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 from canonical import CanonicalError, load_key
 from canonical.base64 import decode
-from connector.diagnosis.ecdsa import ecdsa_verifies
+from canonical.ecdsa import ecdsa_verifies
 from connector.diagnosis.masking import base_lines
 from connector.diagnosis.raw_request import RawRequestError
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
+from canonical.ecdsa import ecdsa_verifies
 from canonical.message import to_octets
 from connector.diagnosis.causes.cause import table
-from connector.diagnosis.ecdsa import ecdsa_verifies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
