@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from canonical import CanonicalError
-from canonical.base64 import decode, decode_url
 from connector.admission.claims import LEASE, RENEWAL
 from connector.admission.control import AdmissionControl, Terms
 from connector.admission.desk import ClaimDesk
@@ -19,6 +17,7 @@ from connector.admission.settlement import Settlement
 from connector.admission.settling import Settler
 from connector.admission.watch import StoreWatch
 from connector.egress.urls import normalise
+from connector.settings.fields import secret_octets
 from connector.store.opening import open_store
 
 if TYPE_CHECKING:
@@ -61,7 +60,9 @@ class Admissions:
         self._lease = lease
         self.client = open_client(store)
         self.watch = StoreWatch(self.client)
-        self._sealer = Sealer([_octets(key.get_secret_value()) for key in store.encryption_keys])
+        self._sealer = Sealer(
+            [secret_octets(key.get_secret_value()) for key in store.encryption_keys]
+        )
         self._leases = Leases(self._renew, lease=lease, renewal=lease * RENEWAL / LEASE)
         self._settler = Settler(self._tell, metrics.count_settlement)
         self._concurrency = Concurrency()
@@ -133,14 +134,6 @@ class Admissions:
     async def _renew(self, claim: Claim) -> bytes:
         lease = b"%d" % (self._lease * 1_000_000)
         return await self._tell(claim, (*claim.owner(b"renewed"), lease))
-
-
-def _octets(key: str) -> bytes:
-    """Decode a key that the settings have checked."""
-    try:
-        return decode(key)
-    except CanonicalError:
-        return decode_url(key)
 
 
 def _plan(

@@ -73,15 +73,21 @@ def configured_path(value: object, info: ValidationInfo) -> Path:
     return value if folder is None else folder / value
 
 
-def _secret_key(secret: SecretStr) -> SecretStr:
-    """Check a key of 32 octets in base64 or base64url, without ever showing it."""
+def secret_octets(text: str) -> bytes:
+    """Return the 32 octets of a key in base64 or base64url; ValueError, which never shows it."""
     for read in (decode, decode_url):
         try:
-            if len(read(secret.get_secret_value())) == _SECRET_OCTETS:
-                return secret
+            octets = read(text)
         except CanonicalError:
             continue
+        if len(octets) == _SECRET_OCTETS:
+            return octets
     raise ValueError("is not 32 random octets in base64 (openssl rand -base64 32)")
+
+
+def _secret_key(secret: SecretStr) -> SecretStr:
+    secret_octets(secret.get_secret_value())
+    return secret
 
 
 def _matching(expression: str, expected: str) -> Any:
