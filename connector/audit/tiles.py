@@ -57,15 +57,23 @@ def bundle(entries: Iterable[bytes]) -> bytes:
 
 def entries_of(octets: bytes) -> list[bytes]:
     """Return the entries of a bundle; raises TileError."""
+    found, used = whole_entries(octets)
+    if used != len(octets):
+        raise TileError("a bundle is cut short")
+    return found
+
+
+def whole_entries(octets: bytes) -> tuple[list[bytes], int]:
+    """Return the entries that are whole from the start, and how many octets they take."""
     found, at, end = [], 0, len(octets)
-    while at < end:
+    while at + _LENGTH <= end:
         start = at + _LENGTH
-        stop = start + int.from_bytes(octets[at:start])
-        if stop > end or start > end:
-            raise TileError("a bundle is cut short")
+        stop = start + (octets[at] << 8 | octets[at + 1])
+        if stop > end:
+            break
         found.append(octets[start:stop])
         at = stop
-    return found
+    return found, at
 
 
 def hashes_of(octets: bytes) -> list[bytes]:
