@@ -1,0 +1,117 @@
+"""The files of one log, as the writing threads use them. Tests put faults in their place."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+UNPUBLISHED: Final = ".new"
+"""Behind the name of a file that is not there yet: a process that ended has left it."""
+_NEW: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+_AGAIN: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+_MOST_PARTS: Final = 512
+"""Buffers in one writev(2); Linux takes 1024."""
+
+
+class Disk:
+    """Writes below one folder. Every method raises OSError as the system does."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def create(self, path: str) -> int:
+        """Make a file for appending, which stands at its path once it is published."""
+        return os.open(self._folder / f"{path}{UNPUBLISHED}", _NEW, 0o600)
+
+    def publish(self, path: str) -> None:
+        """Put the file at its path, in place of whatever stood there; that is on disk then."""
+        target = self._folder / path
+        (self._folder / f"{path}{UNPUBLISHED}").replace(target)
+        self._sync_folder(target.parent)
+
+    def write(self, descriptor: int, parts: Sequence[bytes]) -> int:
+        """Append all parts, and return how many octets that are."""
+        written = 0
+        for at in range(0, len(parts), _MOST_PARTS):
+            some = parts[at : at + _MOST_PARTS]
+            size = sum(map(len, some))
+            done = os.writev(descriptor, some)
+            rest = b"" if done == size else b"".join(some)[done:]
+            while rest:
+                # A full disk takes a part of it first, and says so the second time.
+                rest = rest[os.write(descriptor, rest) :]
+            written += size
+        return written
+
+    def sync(self, descriptor: int) -> None:
+        """Return once what was written is on disk."""
+        os.fdatasync(descriptor)
+
+    def is_at(self, descriptor: int, path: str) -> bool:
+        """Whether the open file is still the one at this path."""
+        try:
+            there = (self._folder / path).lstat()
+        except FileNotFoundError:
+            return False
+        mine = os.fstat(descriptor)
+        return (there.st_dev, there.st_ino) == (mine.st_dev, mine.st_ino)
+
+    def close(self, descriptor: int) -> None:
+        """Close a file."""
+        os.close(descriptor)
+
+    def put(self, path: str, octets: bytes) -> None:
+        """Write a whole file, whatever stood there; it is on disk after ``settle``."""
+        target = self._folder / path
+        try:
+            descriptor = os.open(target, _AGAIN, 0o600)
+        except FileNotFoundError:
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(target, _AGAIN, 0o600)
+        try:
+            rest = octets
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+        finally:
+            os.close(descriptor)
+
+    def replace(self, path: str, octets: bytes) -> None:
+        """Put a file in the place of another in one step: a reader finds the one or the other."""
+        self.put(f"{path}{UNPUBLISHED}", octets)
+        (self._folder / f"{path}{UNPUBLISHED}").replace(self._folder / path)
+
+    def settle(self, paths: Sequence[str]) -> None:
+        """Return once these files, and their names, are on disk."""
+        for path in paths:
+            descriptor = os.open(self._folder / path, os.O_RDONLY | os.O_NOFOLLOW)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        for folder in {(self._folder / path).parent for path in paths}:
+            self._sync_folder(folder)
+
+    def remove(self, path: str) -> None:
+        """Remove a file, and its folder where that was for it alone."""
+        target = self._folder / path
+        target.unlink(missing_ok=True)
+        if target.parent.name.endswith(".p"):
+            with contextlib.suppress(OSError):
+                target.parent.rmdir()
+
+    def space(self) -> tuple[int, int]:
+        """Return the free and the total octets of the file system."""
+        found = os.statvfs(self._folder)
+        return found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
+
+    def _sync_folder(self, folder: Path) -> None:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,159 @@
+"""The thread that makes evidence of what is written: tiles, bundles, checkpoints.
+
+It comes behind the writer and may be up to a second, or 256 records, late. What it writes is not
+synced: the segments are, and everything here follows from them. They are removed once what took
+their place is on disk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Final
+
+from connector.audit.checkpoint import Checkpoint, sign_note
+from connector.audit.segment import FOLDER, segment_name
+from connector.audit.tiles import WIDTH
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from connector.audit.checkpoint import NoteSigner
+    from connector.audit.disk import Disk
+    from connector.audit.growth import Growth
+    from connector.audit.writer import Written
+
+CHECKPOINT: Final = "checkpoint"
+LATEST: Final = 1.0
+"""Seconds that a checkpoint may be late."""
+_RETRY: Final = 0.25
+_SETTLE: Final = 64 * WIDTH
+"""Records behind which full tiles are put on disk for good, so that segments can go."""
+_MOST_WAITING: Final = 64 << 20
+"""Octets of records that may wait to be hashed."""
+
+
+class Evidence:
+    """Grows the tree by what ``take`` is given, in the order of the log.
+
+    ``open_from`` returns the index of the oldest record whose request is not closed, and
+    ``segments`` are the first indices of those that stand there, and ``partial`` the paths of tiles
+    that the next checkpoint makes superfluous. ``problem`` says what is wrong.
+    """
+
+    def __init__(
+        self,
+        disk: Disk,
+        growth: Growth,
+        origin: str,
+        signers: Sequence[NoteSigner],
+        *,
+        segments: Sequence[int],
+        partial: Sequence[str] = (),
+        open_from: Callable[[], int],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._disk = disk
+        self._growth = growth
+        self._origin = origin
+        self._signers = signers
+        self._segments = list(segments)
+        self._open_from = open_from
+        self._clock = clock
+        self._signed = -1
+        self._settled = growth.size // WIDTH * WIDTH
+        self._unsettled: list[str] = []
+        self._partial = list(partial)
+        self._failed: list[tuple[str, bytes]] = []
+        # It begins with a checkpoint of what is there.
+        self._since = clock() - LATEST
+        self.waiting = 0
+        """Records that are on disk and not hashed yet."""
+        self._queue: SimpleQueue[Written | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="audit-evidence", daemon=True)
+        self.problem: str | None = None
+
+    def start(self) -> None:
+        """Begin to take records."""
+        self._thread.start()
+
+    def take(self, written: Written) -> None:
+        """Take what is on disk; called by the writer."""
+        self.waiting += len(written.records)
+        self._queue.put(written)
+
+    @property
+    def behind(self) -> int:
+        """Records on disk that no checkpoint covers."""
+        return self.waiting + self._growth.size - max(self._signed, 0)
+
+    def close(self, patience: float) -> bool:
+        """End with a checkpoint of everything; False where that takes longer."""
+        self._queue.put(None)
+        self._thread.join(patience)
+        return not self._thread.is_alive() and self.problem is None
+
+    def _run(self) -> None:
+        going = True
+        while going or self.problem is not None:
+            late = self._growth.size - self._signed
+            wait = max(self._since + LATEST - self._clock(), 0.0) if late else LATEST
+            with contextlib.suppress(Empty):
+                taken = self._queue.get(timeout=_RETRY if self.problem else wait)
+                if taken is None:
+                    going = False
+                else:
+                    self._hash(taken)
+            try:
+                self._put_failed()
+                size = self._growth.size
+                due = self._clock() >= self._since + LATEST
+                if size != self._signed and (not going or due or size >= self._signed + WIDTH):
+                    self._checkpoint()
+                if size // WIDTH * WIDTH >= self._settled + _SETTLE:
+                    self._settle()
+                self.problem = None
+            except OSError as error:
+                self.problem = f"{error.strerror or error} ({error.filename or self._origin})"
+                if not going:
+                    return
+
+    def _hash(self, written: Written) -> None:
+        if self._growth.size == max(self._signed, 0):
+            self._since = self._clock()
+        if not self._segments or written.segment > self._segments[-1]:
+            self._segments.append(written.segment)
+        for record, leaf in zip(written.records, written.leaves, strict=True):
+            self._failed += self._growth.add(record, leaf)
+        self.waiting -= len(written.records)
+
+    def _put_failed(self) -> None:
+        """Write the full tiles that are not written yet, in order."""
+        while self._failed:
+            path, octets = self._failed[0]
+            self._disk.put(path, octets)
+            self._unsettled.append(path)
+            self._failed.pop(0)
+
+    def _checkpoint(self) -> None:
+        files = self._growth.partial()
+        for path, octets in files:
+            self._disk.put(path, octets)
+        size = self._growth.size
+        text = Checkpoint(self._origin, size, self._growth.root()).text()
+        self._disk.replace(CHECKPOINT, sign_note(text, self._signers).encode())
+        before, self._partial = self._partial, [path for path, _ in files]
+        for path in set(before) - set(self._partial):
+            self._disk.remove(path)
+        self._signed, self._since = size, self._clock()
+
+    def _settle(self) -> None:
+        """Put full tiles on disk for good, and remove the segments that they replace."""
+        size = self._growth.size // WIDTH * WIDTH
+        self._disk.settle(self._unsettled)
+        self._unsettled, self._settled = [], size
+        keep_from = min(size, self._open_from())
+        while len(self._segments) > 1 and self._segments[1] <= keep_from:
+            self._disk.remove(f"{FOLDER}/{segment_name(self._segments.pop(0))}")
