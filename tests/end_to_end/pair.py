@@ -73,11 +73,12 @@ def running_pair(
             home.mkdir()
             process = start(home, settings)
             processes.append(process)
-            stack.callback(process.wait)
-            stack.callback(process.kill)
+            # Undone from the last to the first: a pipe is closed when nobody writes to it any more.
             for pipe in (process.stdout, process.stderr):
                 if pipe is not None:
                     stack.callback(pipe.close)
+            stack.callback(process.wait)
+            stack.callback(process.kill)
         pair = Pair([RunningGateway(process) for process in processes])
         yield pair
         for gateway in pair.gateways:
