@@ -86,4 +86,5 @@ def running_pair(
         for gateway in pair.gateways:
             assert gateway.wait() == 0
             told = [line for line in gateway.stderr if "Traceback" in line or " ERROR " in line]
-            assert not [line for line in told if not any(text in line for text in errors)]
+            unexpected = [line for line in told if not any(text in line for text in errors)]
+            assert not unexpected, unexpected
