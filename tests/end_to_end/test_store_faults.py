@@ -13,6 +13,8 @@ import pytest
 from hiredis import ReplyError
 from redis.crc import key_slot
 
+from connector.cli.main import main
+from tests.end_to_end.gateway import ROOT
 from tests.end_to_end.load import Load, Shop
 from tests.end_to_end.pair import running_pair
 from tests.store_servers import HOST, binaries, free_port, running_server
@@ -97,6 +99,14 @@ def _scene(
             yield scene
         # The load has settled every write that it began: what became of each is known now.
         scene.check()
+
+
+def _documented_user() -> list[str]:
+    """Return the words of the one command that the documentation has for making the user."""
+    text = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    part = text.partition("<!-- acl: begin -->")[2].partition("<!-- acl: end -->")[0]
+    (line,) = [line for line in part.splitlines() if line.startswith("ACL SETUSER")]
+    return line.split()
 
 
 def _start(server: StoreServer) -> None:
@@ -264,3 +274,23 @@ def test_a_slot_that_moves_between_the_nodes_of_a_cluster_repeats_nothing(
             # Keys that are apart meanwhile are asked for until they are together again.
             cluster.move_slot(slot, origin, goal)
             scene.load.await_executed(time.monotonic(), SOME)
+
+
+def test_the_documented_user_may_do_all_that_gateways_and_operators_ask_for(
+    store: StoreServer,
+    merchant: Merchant,
+    platform: Platform,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    store.ask(*_documented_user())
+    url = store.url.replace("redis://", "redis://gateway:PASSWORD@")
+    with _scene(tmp_path, merchant, platform, url) as scene:
+        scene.load.await_executed(0.0, SOME)
+        store.ask("SCRIPT", "FLUSH")
+        scene.load.await_executed(time.monotonic(), SOME)
+        configuration = str(tmp_path / "first" / "connector.yaml")
+        assert main(["claims", "list", "--state", "all", "--json", "-c", configuration]) == 0
+        assert capsys.readouterr().out
+    assert scene.refused == []
+    assert store.ask("ACL", "LOG") == []
