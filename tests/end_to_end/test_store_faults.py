@@ -15,7 +15,7 @@ from redis.crc import key_slot
 
 from connector.cli.main import main
 from tests.end_to_end.gateway import ROOT
-from tests.end_to_end.load import Load, Shop
+from tests.end_to_end.load import Load, Shop, new_write
 from tests.end_to_end.pair import running_pair
 from tests.store_servers import HOST, binaries, free_port, running_server
 from tests.store_topologies import running_cluster, running_sentinel
@@ -294,3 +294,21 @@ def test_the_documented_user_may_do_all_that_gateways_and_operators_ask_for(
         assert capsys.readouterr().out
     assert scene.refused == []
     assert store.ask("ACL", "LOG") == []
+
+
+def test_a_user_without_a_command_of_admission_has_writes_refused(
+    store: StoreServer, merchant: Merchant, platform: Platform, tmp_path: Path
+) -> None:
+    merchant.default = shop = Shop()
+    store.ask(*_documented_user())
+    url = store.url.replace("redis://", "redis://gateway:PASSWORD@")
+    with running_pair(tmp_path, merchant, platform, url=url) as pair:
+        gateway = pair.gateways[0]
+        for command in ("evalsha", "time", "hmget", "get", "set", "hset", "hsetnx"):
+            store.ask("ACL", "SETUSER", "gateway", f"-{command}")
+            refused = gateway.ask(new_write(platform).octets, "POST")
+            assert refused.status == 503
+            assert refused.document()["code"] == "store_unavailable"
+            store.ask("ACL", "SETUSER", "gateway", f"+{command}")
+        assert not shop.orders
+        assert gateway.ask(new_write(platform).octets, "POST").status == 201
