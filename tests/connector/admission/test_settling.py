@@ -6,6 +6,8 @@ import asyncio
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+import pytest
+
 from connector.admission import settling
 from connector.admission.settling import MOST_OCTETS, PERSISTENCE, Settler
 from connector.steps import Claim
