@@ -17,7 +17,6 @@ from tests.connector.moved_time import pass_time, run
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
-    import pytest
 
 _LONGEST_PAUSE: Final = 0.8
 _BEHIND: Final = 1.0
