@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _AT_ONCE: Final = 8
-"""Calls after which the first of them are sent while further ones come: the store begins sooner, and
-a system call for eight is little."""
+"""Calls after which the first of them are sent while further ones come: the store begins sooner,
+and a system call for eight is little."""
 SILENCE: Final = 1.0
 """Seconds behind a call's time-out without any reply after which the connection is given up."""
 
