@@ -202,6 +202,7 @@ class Sentinels:
             Node(folder / f"replica{number}", follow, *_QUICK, *options)
             for number in range(replicas)
         ]
+        self._servers = [self.master, *self.replicas]
         self.sentinels = [
             Node(
                 folder / f"sentinel{number}",
@@ -261,7 +262,7 @@ class Sentinels:
         return True
 
     def close(self) -> None:
-        for server in (*self.sentinels, self.master, *self.replicas):
+        for server in (*self.sentinels, *self._servers):
             server.close()
 
 

@@ -99,11 +99,12 @@ end
 if word == 'claimed' then
   if state == 'released' then
     redis.call('DEL', KEYS[3])
+    state = false
   end
+  local stamp = string.format('%.0f', now)
   redis.call('HSET', KEYS[3], 'state', 'claimed', 'payload', payload, 'token', own,
-    'lease', string.format('%.0f', now + ARGV[11]), 'renewed', string.format('%.0f', now),
-    'about', ARGV[13])
-  redis.call('HSETNX', KEYS[3], 'claimed', string.format('%.0f', now))
+    'lease', string.format('%.0f', now + ARGV[11]), 'renewed', stamp, 'about', ARGV[13],
+    not state and 'claimed' or 'renewed', stamp)
   if again then
     redis.call('HSET', KEYS[3], 'again', '1')
   end

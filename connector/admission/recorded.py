@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from connector.steps import Answer
@@ -33,6 +34,7 @@ def record(status: int, headers: RawHeaders, body: bytes) -> bytes:
     return b"".join(parts)
 
 
+@lru_cache(maxsize=1024)
 def is_replayed(name: bytes) -> bool:
     """Tell whether a header of this name goes out with every repetition."""
     lower = name.lower()

@@ -22,6 +22,8 @@ MOST_OCTETS: Final = 64 << 20
 """Octets of answers that may wait; a claim beyond them is settled without its answer."""
 _PAUSES: Final = (0.05, 0.1, 0.2, 0.4, 0.8)
 _AGAIN: Final = 1.0
+_NOT_OURS: Final = (b"absent", b"stale")
+"""Words for a claim that this token has not, or not yet: nobody's, or somebody else's."""
 _MISSES: Final = 8
 """Claims in a row that cannot be told of, after which a round ends."""
 
@@ -33,8 +35,9 @@ class _Waiting(NamedTuple):
     arguments: Sequence[bytes]
     deadline: float
     octets: int
-    sure: bool
-    """Once is enough. False where the claim may yet come to be: then it is told twice."""
+    forgotten: int
+    """0 for what became of a claim that was had. Of one that may never have come to be, or may yet:
+    1 for the first time that it is released, and 2 for the second."""
 
 
 class Settler:
@@ -61,12 +64,12 @@ class Settler:
         except StoreUnavailable as error:
             self._told("delayed")
             _logger.warning("a claim could not be settled yet: %s", error.explanation)
-            self._later(claim, arguments, sure=True)
+            self._later(claim, arguments)
 
     def forget(self, claim: Claim) -> None:
         """Release a claim that the store may have made, or may yet make: nothing is sent for it."""
         self._told("delayed")
-        self._later(claim, claim.owner(b"released"), sure=False)
+        self._later(claim, claim.owner(b"released"), forgotten=1)
 
     async def aclose(self, patience: float) -> None:
         """Try once more for ``patience`` seconds, then leave the rest to the leases' end."""
@@ -78,7 +81,7 @@ class Settler:
         if self._waiting:
             _logger.error("%d claims were not settled; their outcome is unknown", len(self))
 
-    def _later(self, claim: Claim, arguments: Sequence[bytes], *, sure: bool) -> None:
+    def _later(self, claim: Claim, arguments: Sequence[bytes], *, forgotten: int = 0) -> None:
         loop = asyncio.get_running_loop()
         size = sum(map(len, arguments))
         if self._octets + size > MOST_OCTETS and arguments[0] == b"completed":
@@ -86,7 +89,7 @@ class Settler:
             size = sum(map(len, arguments))
         self._octets += size
         deadline = loop.time() + PERSISTENCE
-        self._waiting.append(_Waiting(claim, arguments, deadline, size, sure))
+        self._waiting.append(_Waiting(claim, arguments, deadline, size, forgotten))
         if self._task is None:
             self._task = asyncio.create_task(self._try())
 
@@ -119,11 +122,13 @@ class Settler:
             self._waiting.popleft()
             self._octets -= waiting.octets
             told, misses = told + 1, 0
-            if waiting.sure or word != b"absent":
+            if not waiting.forgotten:
                 self._heard(word)
-            else:
+            elif waiting.forgotten == 1 and word in _NOT_OURS:
                 # What was lost on its way may still arrive: behind it, this one finds the claim.
                 asyncio.get_running_loop().call_later(_AGAIN, self._once_more, waiting)
+            else:
+                self._told("absent" if word in _NOT_OURS else word.decode("ascii", "replace"))
         self._give_up(now)
         return told > 0
 
@@ -137,7 +142,7 @@ class Settler:
         self._octets = sum(waiting.octets for waiting in kept)
 
     def _once_more(self, waiting: _Waiting) -> None:
-        self._later(waiting.claim, waiting.arguments, sure=True)
+        self._later(waiting.claim, waiting.arguments, forgotten=2)
 
     def _heard(self, word: bytes) -> None:
         told = word.decode("ascii", "replace")

@@ -62,4 +62,5 @@ def answer_of(claim: bytes) -> bytes:
 
 
 def _framed(*parts: bytes) -> bytes:
-    return b"".join(len(part).to_bytes(4) + part for part in parts)
+    # A list: join makes one of a generator first.
+    return b"".join([len(part).to_bytes(4) + part for part in parts])

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from canonical import Key
 
-_MOST_IN_A_ROW: Final = 32
-"""About 2 ms of work, after which the loop looks after its sockets again."""
+_MOST_IN_A_ROW: Final = 16
+"""About 1 ms of work, after which those that verified go on: while the next row is checked, the
+store works for them. With twice as many the gateway stood idle for a tenth of its time."""
 
 
 class BulkVerifier:
@@ -39,8 +40,6 @@ class BulkVerifier:
     def _check(self) -> None:
         row = self._waiting[:_MOST_IN_A_ROW]
         self._waiting = self._waiting[_MOST_IN_A_ROW:]
-        if self._waiting:
-            asyncio.get_running_loop().call_soon(self._check)
         for key, signature, data, done in row:
             if done.cancelled():
                 continue
@@ -50,3 +49,6 @@ class BulkVerifier:
                 done.set_exception(error)
             else:
                 done.set_result(None)
+        if self._waiting and self._loop is not None:
+            # Behind those that were just checked.
+            self._loop.call_soon(self._check)

@@ -21,6 +21,9 @@ from connector.store.errors import StoreUnavailable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_AT_ONCE: Final = 8
+"""Calls after which the first of them are sent while further ones come: the store begins sooner,
+and a system call for eight is little."""
 SILENCE: Final = 1.0
 """Seconds behind a call's time-out without any reply after which the connection is given up."""
 
@@ -95,6 +98,8 @@ class Connection(asyncio.Protocol):
         self._outgoing.append(command)
         if replicas:
             self._unacknowledged.append(entry)
+        elif len(self._outgoing) == _AT_ONCE and not self._unacknowledged:
+            self._flush()
         if self._timer is None:
             self._timer = loop.call_at(entry.deadline, self._expire)
         return future
@@ -107,6 +112,8 @@ class Connection(asyncio.Protocol):
 
     def _flush(self) -> None:
         outgoing, self._outgoing = self._outgoing, []
+        if not outgoing:
+            return
         if self._unacknowledged:
             outgoing.append(self._wait_for_replicas())
         transport = self._transport

@@ -33,6 +33,9 @@ def kind_of(error: Exception) -> str:
 def explain(error: Exception) -> str:
     """Return one sentence for the operator."""
     kind = kind_of(error)
+    if kind == "ERR" and "ACL failure" in str(error):
+        # So a server says it of a command in the midst of a script.
+        kind = "NOPERM"
     # Of other errors the first word alone is known to hold nothing of ours.
     known = _MEANINGS.get(kind)
     word = kind if kind.isascii() and kind.isalnum() and len(kind) <= 24 else "an error"

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.baselines import gateway_variant
@@ -8,13 +10,12 @@ from bench.baselines.redis_py import RedisPyClient
 from bench.calls import CLAIMED, OURS, READ, REDIS_PY, SETTLED, measure_calls
 from bench.requests import Platform
 from bench.steps import admission_steps, inner_steps, make_lane
-from bench.stores import Store
+from bench.stores import Store, embedded
 from connector.server import admissions
+from connector.store.directory import SOCKET
 from tests.store_servers import running_server
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import pytest
 
     from connector.admission.control import AdmissionControl
@@ -39,6 +40,18 @@ def test_a_store_is_emptied(tmp_path: Path) -> None:
         server.ask("SET", "a", "b")
         Store(server.unix_path, server.pid).empty()
         assert server.ask("DBSIZE") == 0
+
+
+def test_an_embedded_store_is_found_and_leaves_the_contenders_core(tmp_path: Path) -> None:
+    cores = {max(os.sched_getaffinity(0))}
+    with running_server(tmp_path / "store") as server:
+        (tmp_path / SOCKET).symlink_to(server.unix_path)
+        found = embedded(tmp_path, cores)
+        assert found.pid == server.pid
+        assert all(
+            os.sched_getaffinity(int(thread.name)) == cores
+            for thread in Path(f"/proc/{server.pid}/task").iterdir()
+        )
 
 
 def test_the_variant_over_redis_py_admits_and_settles(

@@ -73,11 +73,12 @@ def running_pair(
             home.mkdir()
             process = start(home, settings)
             processes.append(process)
-            stack.callback(process.wait)
-            stack.callback(process.kill)
+            # Undone from the last to the first: a pipe is closed when nobody writes to it any more.
             for pipe in (process.stdout, process.stderr):
                 if pipe is not None:
                     stack.callback(pipe.close)
+            stack.callback(process.wait)
+            stack.callback(process.kill)
         pair = Pair([RunningGateway(process) for process in processes])
         yield pair
         for gateway in pair.gateways:
@@ -85,4 +86,5 @@ def running_pair(
         for gateway in pair.gateways:
             assert gateway.wait() == 0
             told = [line for line in gateway.stderr if "Traceback" in line or " ERROR " in line]
-            assert not [line for line in told if not any(text in line for text in errors)]
+            unexpected = [line for line in told if not any(text in line for text in errors)]
+            assert not unexpected, unexpected

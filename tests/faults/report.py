@@ -40,19 +40,19 @@ def render(tallies: Sequence[Tally]) -> str:
     killed = [each for each in tallies if each.row.action == KILL]
     slept = [each for each in tallies if each.row.action != KILL]
     tables = [
-        _table((*_KILLED, *_COUNTED), [_died(each) for each in killed]),
-        _table((*_SLEPT, *_COUNTED), [_slept(each) for each in slept]),
+        table((*_KILLED, *_COUNTED), [_died(each) for each in killed]),
+        table((*_SLEPT, *_COUNTED), [_slept(each) for each in slept]),
     ]
     return "\n".join(tables)
 
 
-def insert(document: str, text: str) -> str:
+def insert(document: str, text: str, marks: tuple[str, str] = (BEGIN, END)) -> str:
     """Return the document with the text between the two marks; ValueError without them."""
-    before, begin, rest = document.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    before, begin, rest = document.partition(marks[0])
+    _, end, after = rest.partition(marks[1])
     if not begin or not end:
-        raise ValueError(f"no {BEGIN} and {END} in the document")
-    return f"{before}{BEGIN}\n{text}{END}{after}"
+        raise ValueError(f"no {marks[0]} and {marks[1]} in the document")
+    return f"{before}{begin}\n{text}{end}{after}"
 
 
 def _died(tally: Tally) -> list[str]:
@@ -86,7 +86,8 @@ def _counted(tally: Tally) -> list[str]:
     return [tally.row.ends, str(tally.rounds), str(len(tally.violations))]
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table as Markdown."""
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     lines = [head, ["-" * width for width in widths], *rows]
     return "".join("| " + " | ".join(map(str.ljust, line, widths)) + " |\n" for line in lines)

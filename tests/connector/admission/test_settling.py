@@ -6,6 +6,8 @@ import asyncio
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+import pytest
+
 from connector.admission import settling
 from connector.admission.settling import MOST_OCTETS, PERSISTENCE, Settler
 from connector.steps import Claim
@@ -15,7 +17,6 @@ from tests.connector.moved_time import pass_time, run
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
-    import pytest
 
 _LONGEST_PAUSE: Final = 0.8
 _BEHIND: Final = 1.0
@@ -165,11 +166,14 @@ def test_after_a_minute_claims_are_given_up_and_their_outcome_stays_unknown(
     assert "its outcome stays unknown" in caplog.text
 
 
-def test_a_claim_that_may_yet_come_to_be_is_released_again_behind_it() -> None:
+@pytest.mark.parametrize("word", [b"absent", b"stale"])
+def test_a_claim_that_may_yet_come_to_be_is_released_again_behind_it(
+    word: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
     async def act(store: _Store, settler: Settler, told: Counter[str]) -> None:
         claim = _claim()
         # The request that makes it is still on its way when the first release arrives.
-        store.words[claim] = [b"absent", b"done"]
+        store.words[claim] = [word, b"done"]
         settler.forget(claim)
         await _later(_LONGEST_PAUSE)
         assert store.heard == [(claim, b"released")]
@@ -181,6 +185,27 @@ def test_a_claim_that_may_yet_come_to_be_is_released_again_behind_it() -> None:
         assert len(settler) == 0
 
     _with_settler(act)
+
+    assert caplog.records == []
+
+
+def test_a_claim_that_somebody_else_has_in_the_end_was_never_ours_and_alarms_nobody(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def act(store: _Store, settler: Settler, told: Counter[str]) -> None:
+        claim = _claim()
+        store.words[claim] = [b"stale"] * 2
+        settler.forget(claim)
+        for _ in range(3):
+            await _later(_BEHIND)
+
+        assert store.heard == [(claim, b"released")] * 2
+        assert told["absent"] == 1
+        assert told["stale"] == 0
+
+    _with_settler(act)
+
+    assert caplog.records == []
 
 
 def test_a_claim_that_was_found_and_released_is_not_told_of_again() -> None:
