@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 KEY_OCTETS: Final = 32
+FIELDS: Final = ("peer", "path", "query", "query_name", "idempotency_key")
+"""What is hashed in records, by the names that go into the hash: a client's address, an id in a
+path, the value and the name of a query's parameter (or the whole query), an Idempotency-Key."""
 _HASH: Final = 16
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
 _NONCE: Final = 12
