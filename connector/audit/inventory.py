@@ -11,17 +11,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 CHECKPOINT: Final = "checkpoint"
-UNFINISHED: Final = "checkpoint.new"
-"""What a checkpoint is written to before it takes the place of the last one."""
 PRUNED: Final = "pruned"
 LOCK: Final = "lock"
+UNFINISHED: Final = ".new"
+"""How files end that were not put in their place."""
 MOST_NOTE: Final = 65_536
 MOST_BUNDLE: Final = WIDTH * (2 + MOST_RECORD)
 MOST_TILE: Final = WIDTH * HASH
 MOST_SEGMENT: Final = 128 << 20
 """Octets: it is full at 64 MiB, and the last batch may have gone over that."""
 
-_SINGLE: Final = (CHECKPOINT, UNFINISHED, PRUNED, LOCK)
+_SINGLE: Final = (CHECKPOINT, PRUNED, LOCK)
 
 
 class Inventory(NamedTuple):

@@ -16,12 +16,24 @@ if TYPE_CHECKING:
     from connector.audit.problems import Problems
 
 
-class _Rest(NamedTuple):
-    """What stands in a segment behind the last record that counts."""
+class _Overlap(NamedTuple):
+    """The records of a segment from the one on that the next segment begins with."""
 
     first: int
     end: int
     """Where the next segment begins."""
+    records: Sequence[bytes]
+    whole: int
+    """The octets of all whole lines."""
+    octets: int
+
+
+class _Rest(NamedTuple):
+    """What stands in a segment behind the last record that counts."""
+
+    first: int
+    record: int
+    """The index of the first record that does not."""
     kept: int
     octets: int
 
@@ -58,29 +70,46 @@ class SegmentCheck:
     def finish(self, abandoned: Mapping[int, int]) -> None:
         """Account for what does not count: ``abandoned`` has, by segment, the octets kept."""
         for rest in self._rests:
-            if abandoned.get(rest.first) != rest.kept:
+            if abandoned.get(rest.first, rest.octets) > rest.kept:
                 self._problems(
                     segment_path(rest.first),
-                    rest.end,
-                    f"{rest.octets - rest.kept} octets behind the record {rest.end - 1}"
-                    " that no record says were abandoned",
+                    rest.record,
+                    f"neither the next segment has the last {rest.octets - rest.kept} octets,"
+                    " nor does a record say that they were abandoned",
                 )
 
     def _read(self) -> Iterator[tuple[int, bytes]]:
         ends = [*self._firsts[1:], None]
+        before: _Overlap | None = None
         for first, end in zip(self._firsts, ends, strict=False):
             path = segment_path(first)
             try:
                 octets = self._files.read(path, MOST_SEGMENT)
             except FileFault as fault:
                 self._problems(path, first, str(fault))
+                before = None
                 continue
             lines = read_lines(octets, first)
+            if before is not None:
+                self._agree(before, lines.entries)
             if end is None:
                 self._open_end(path, first, lines, len(octets))
             else:
-                self._closed_end(path, first, end, lines, len(octets))
+                before = self._closed_end(path, first, end, lines, len(octets))
             yield from enumerate(lines.entries[: None if end is None else end - first], first)
+
+    def _agree(self, before: _Overlap, records: Sequence[bytes]) -> None:
+        """Compare what two segments both have: the later one counts."""
+        same = 0
+        while same < min(len(before.records), len(records)) and (
+            before.records[same] == records[same]
+        ):
+            same += 1
+        index = before.end + same
+        beyond = enumerate(before.records[same:], index)
+        kept = before.whole - sum(len(line(at, EMPTY, record)) for at, record in beyond)
+        if kept < before.octets:
+            self._rests.append(_Rest(before.first, index, kept, before.octets))
 
     def _open_end(self, path: str, first: int, lines: Lines, octets: int) -> None:
         if lines.fault is not None:
@@ -88,16 +117,13 @@ class SegmentCheck:
             last = f"{lines.fault}, and {rest} octets from there on are none that count"
             self._problems(path, first + len(lines.entries), last)
 
-    def _closed_end(self, path: str, first: int, end: int, lines: Lines, octets: int) -> None:
+    def _closed_end(
+        self, path: str, first: int, end: int, lines: Lines, octets: int
+    ) -> _Overlap | None:
         """Check a segment behind which another one stands."""
         count = len(lines.entries)
         if first + count < end:
             fault = lines.fault or "the records up to the next segment are missing"
             self._problems(path, first + count, fault)
-            return
-        beyond = lines.entries[end - first :]
-        kept = lines.octets - sum(
-            len(line(index, EMPTY, record)) for index, record in enumerate(beyond, end)
-        )
-        if kept < octets:
-            self._rests.append(_Rest(first, end, kept, octets))
+            return None
+        return _Overlap(first, end, lines.entries[end - first :], lines.octets, octets)

@@ -112,13 +112,12 @@ class _Verification:
         self._reach = max(self._there.bundled, (tiles + 1) * WIDTH)
         self._signed: list[SignedFile] = []
         self._checkpoint = self._read_checkpoint()
-        self._unfinished = self._read(UNFINISHED, Checkpoint.parse)
         self._pruned = self._read_pruned()
         origin = None if self._checkpoint is None else self._checkpoint.origin
         self._size = 0 if self._checkpoint is None else self._checkpoint.size
         self._records = RecordCheck(origin, self._problems)
         self._segments = SegmentCheck(files, self._there.segments, self._problems)
-        sizes = [each.size for each in (since, self._checkpoint, self._unfinished) if each]
+        sizes = [each.size for each in (since, self._checkpoint) if each is not None]
         self._tree = TreeCheck(
             files, self._there.tiles, self._problems, signed=self._size, sizes=sizes
         )
@@ -237,7 +236,10 @@ class _Verification:
     def _leftovers(self) -> None:
         """Tell of what is not part of the log, or not all of it."""
         for path in self._there.strays:
-            self._problems(path, None, "a file that no log has")
+            text = "a file that no log has"
+            if path.endswith(UNFINISHED):
+                text = "a file that was not finished: a gateway that starts removes it"
+            self._problems(path, None, text)
         for number, widths in self._there.bundles.items():
             for width in widths:
                 self._problems(bundle_path(number, width), number * WIDTH, "records of nowhere")
@@ -304,22 +306,19 @@ class _Verification:
                 self._problems(CHECKPOINT, self._size, text)
             elif self._tree.roots.get(since.size) != since.root:
                 text = f"the first {since.size} records are not those that were there before"
-                self._whole(CHECKPOINT, 0, since.size, text)
+                self._whole(0, since.size, text)
             else:
                 confirmed = since.size
-        for path, each in ((CHECKPOINT, self._checkpoint), (UNFINISHED, self._unfinished)):
-            if each is not None and self._tree.roots.get(each.size) != each.root:
-                text = f"the tree of the first {each.size} records is not the one that was signed"
-                self._whole(path, confirmed, each.size, text)
-        origins = {each.origin for each in (self._checkpoint, self._unfinished) if each is not None}
-        if len(origins) > 1:
-            self._problems(UNFINISHED, None, "of another log")
+        each = self._checkpoint
+        if each is not None and self._tree.roots.get(each.size) != each.root:
+            text = f"the tree of the first {each.size} records is not the one that was signed"
+            self._whole(confirmed, each.size, text)
 
-    def _whole(self, path: str, begin: int, size: int, text: str) -> None:
+    def _whole(self, begin: int, size: int, text: str) -> None:
         """Note that a tree is another one: from ``begin`` on, where nothing tells it better."""
         first = self._problems.first
         told = first is not None and first < size
-        self._problems(path, None if told else begin, text)
+        self._problems(CHECKPOINT, None if told else begin, text)
 
 
 def _same(entries: Sequence[bytes], records: Sequence[bytes]) -> int:
