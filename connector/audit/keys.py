@@ -101,6 +101,7 @@ def rotate_keys(
 
     Each log gets a new checkpoint key.
     """
+    _present(folder)  # else a mistyped folder would be made to be locked
     with _locked(folder):
         before = after = _present(folder)
         with _naming(folder / KEYS):

@@ -149,6 +149,7 @@ def test_there_is_nothing_to_rotate_before_the_first_start(folder: Path) -> None
         rotate_keys(folder, checkpoint=True, redaction=True)
     with pytest.raises(AuditKeyError, match="is not there"):
         load_redactors(folder)
+    assert not folder.exists()
 
 
 def test_more_keys_than_there_is_room_for_are_not_made(folder: Path) -> None:
