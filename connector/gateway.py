@@ -1,6 +1,6 @@
 """The pipeline, top to bottom: what happens to one request.
 
-    received → bounded → verified → admitted → sent → recorded → signed → answered
+    received → bounded → verified → admitted → on disk → sent → recorded → signed → answered
 
 ``handle`` is called with what the wire guard let through. Every step takes the values of the
 steps before it and returns the next one, or raises a Refusal; nothing reaches the merchant that
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from connector.admission.control import AdmissionControl
     from connector.admission.settlement import Settlement
+    from connector.audit.ledger import Ledger
     from connector.authentication.verification import Authenticator
     from connector.ingress.context import WireContext
     from connector.signing.answers import AnswerSigner
@@ -71,6 +72,7 @@ class Gateway:
         strangers: ProblemRenderer,
         metrics: Metrics,
         log: DecisionLog,
+        ledger: Ledger,
         fault: Callable[[str], None] | None = None,
     ) -> None:
         """``fault`` is called at the end of each step, in tests that have the process die there."""
@@ -78,6 +80,7 @@ class Gateway:
         self._strangers = strangers
         self._metrics = metrics
         self._log = log
+        self._ledger = ledger
         self._fault = fault
 
     async def handle(self, received: Received) -> Answer:
@@ -100,6 +103,7 @@ class Gateway:
                 lane.admission.leave(journal.admission)
         answer = _with_rates(journal, answer)
         answer = self._signed(lane, received, journal, answer)
+        self._record(received, journal, answer, refusal)
         self._tell(received.merchant, journal, answer, refusal)
         journal.step("tell")
         return answer
@@ -130,6 +134,9 @@ class Gateway:
                 raise unknown_operation() from refusal
             journal.decision, journal.observed = "observe", refusal
             head = lane.forwarding.unverified(received)
+            await self._ledger.receive_unverified(
+                received, rule.name, rule.kind, journal.audit_id, rule.path, refusal
+            )
             return await _forward(lane, received, head, journal, writes=writes)
         journal.step("verify")
         admission = journal.admission = await lane.admission.admit(
@@ -138,9 +145,21 @@ class Gateway:
         journal.step("admit")
         if admission.refusal is not None:
             raise admission.refusal
+        template = "" if rule is None else rule.path
         if admission.answer is not None:
             journal.decision = "replay"
+            self._ledger.replay(received, caller, operation, admission, journal.audit_id, template)
             return _replayed(lane, received, admission.answer, journal)
+        try:
+            await self._ledger.receive(
+                received, caller, operation, admission, journal.audit_id, template
+            )
+        except Refusal:
+            if admission.claim is not None:
+                await lane.settlement.released(admission.claim)
+            raise
+        finally:
+            journal.step("record")
         return await _send(lane, received, caller, operation, admission.claim, journal)
 
     def refuse(self, refusal: Refusal, context: WireContext) -> Answer:
@@ -149,7 +168,9 @@ class Gateway:
         journal = Journal(context.at, context.started, self._metrics)
         problems = self._strangers if lane is None else lane.problems
         answer = _refused(problems, context.headers, journal, refusal)
-        self._tell(context.merchant or "", journal, answer, refusal)
+        merchant = context.merchant or ""
+        self._ledger.deny(journal.audit_id, merchant, context.peer, answer.status, refusal)
+        self._tell(merchant, journal, answer, refusal)
         return answer
 
     def _signed(self, lane: Lane, received: Received, journal: Journal, answer: Answer) -> Answer:
@@ -173,6 +194,35 @@ class Gateway:
             journal.step("sign")
         self._metrics.count_unsigned(received.merchant, reason)
         return answer
+
+    def _record(
+        self, received: Received, journal: Journal, answer: Answer, refusal: Refusal | None
+    ) -> None:
+        """Append what became of the request; that it cannot be must not cost the answer."""
+        body, audit_id = answer.body, journal.audit_id
+        try:
+            if self._ledger.has(audit_id):
+                self._ledger.close(
+                    audit_id,
+                    received.merchant,
+                    decision=journal.decision,
+                    status=answer.status,
+                    octets=len(body) if type(body) is bytes else None,
+                    started=received.started,
+                    refusal=refusal,
+                )
+            elif refusal is not None:
+                self._ledger.deny(
+                    audit_id,
+                    received.merchant,
+                    received.peer,
+                    answer.status,
+                    refusal,
+                    operation=journal.operation,
+                    caller=journal.caller,
+                )
+        except Exception:
+            _logger.exception("what became of a request could not be written down")
 
     def _tell(
         self, merchant: str, journal: Journal, answer: Answer, refusal: Refusal | None

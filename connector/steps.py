@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from canonical import Request
+    from canonical import Key, Request
     from connector.errors import Refusal
 
 RawHeaders = list[tuple[bytes, bytes]]
@@ -63,6 +63,10 @@ class Caller(NamedTuple):
     """The protocol version of the platform's profile, or as its registration states it."""
     signature_base: bytes
     """What was signed: of an older scheme, the JWS signing input."""
+    signature: bytes
+    """The signature, as octets."""
+    key: Key
+    """What verified it."""
     created: int | None = None
     """When it was signed (UNIX time); ``iat`` of a Talos envelope."""
     expires: int | None = None

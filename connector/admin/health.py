@@ -13,15 +13,26 @@ class Health:
 
     ``warnings`` are shown on the health page while the gateway is ready: what an operator should
     know of and not only at start, such as ``insecure_observe``. ``problem`` says what keeps the
-    process from being ready all the same.
+    process from being ready all the same, and ``passing`` what is to be looked at just now.
     """
 
     def __init__(
-        self, warnings: list[str], *, problem: Callable[[], str | None] = lambda: None
+        self,
+        warnings: list[str],
+        *,
+        problem: Callable[[], str | None] = lambda: None,
+        passing: Callable[[], str | None] = lambda: None,
     ) -> None:
-        self.warnings = warnings
+        self._warnings = warnings
+        self._passing = passing
         self._problem = problem
         self._state = "starting"
+
+    @property
+    def warnings(self) -> list[str]:
+        """What an operator should know of."""
+        passing = self._passing()
+        return self._warnings if passing is None else [*self._warnings, passing]
 
     def serving(self) -> None:
         """Every listener is up."""

@@ -119,6 +119,12 @@ class AuditLog:
         return None
 
     @property
+    def size(self) -> int:
+        """How many records there are, with those that are on their way."""
+        flying = 0 if self._flying is None else len(self._flying.records)
+        return self._index + flying + len(self._batch.records)
+
+    @property
     def behind(self) -> int:
         """Records on disk that no checkpoint covers yet."""
         return self._evidence.behind
@@ -182,8 +188,12 @@ class AuditLog:
             self._go()
         return waiter
 
-    def note(self, record: bytes, audit_id: str = "") -> None:
-        """Append a record that nobody waits for; with ``audit_id`` it closes that request.
+    def is_open(self, audit_id: str) -> bool:
+        """Whether a request was written down and not closed."""
+        return audit_id in self._open
+
+    def note(self, record: bytes, *, opens: str = "", closes: str = "") -> None:
+        """Append a record that nobody waits for; it may open or close a request.
 
         It goes out with the next one that somebody waits for, or soon. While nothing can be
         written it is kept, up to a bound, beyond which it is lost and counted: after a restart the
@@ -194,8 +204,10 @@ class AuditLog:
         except AuditUnavailable:
             self.failures += 1
             return
-        if audit_id:
-            self._open.pop(audit_id, None)
+        if opens:
+            self._open[opens] = self._index
+        if closes:
+            self._open.pop(closes, None)
         if self._flying is None and self._flush is None:
             self._flush = self._loop.call_later(LINGER, self._go)
 

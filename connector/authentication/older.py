@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from canonical import CanonicalError, verify_detached
+from canonical.base64 import decode_url
 from canonical.envelope import envelope, is_envelope, read_meta, verify_payload
 from canonical.jws import MAX_JWS, protected_header, signing_input
 from connector.authentication.body import check_body
@@ -112,6 +113,11 @@ def verify_older(request: Request, signature: OlderSignature, key: Key, endpoint
         return signing_input(signature.jws, payload)
     except CanonicalError as error:
         raise _invalid("signature_mismatch", str(error)) from error
+
+
+def signature_of(jws: bytes) -> bytes:
+    """Return the octets of the signature of a JWS that has verified."""
+    return decode_url(jws.rpartition(b".")[2])
 
 
 def _check_detached(request: Request, policy: Policy, *, mixed: bool) -> None:

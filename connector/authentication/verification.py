@@ -34,6 +34,7 @@ from connector.authentication.older import (
     check_older_body,
     permitted,
     read_older,
+    signature_of,
     verify_older,
 )
 from connector.authentication.policy import BOT_AUTH
@@ -284,6 +285,8 @@ class Authenticator:
                 examined.policy.tier,
                 known.version,
                 base,
+                signature.value,
+                key,
                 *_times(signature.parameters),
                 _others(examined, signature),
             )
@@ -311,6 +314,8 @@ class Authenticator:
             examined.policy.tier,
             known.version,
             signed,
+            signature_of(older.jws),
+            key,
             created=None if meta is None else meta.iat,
             nonce=None if meta is None else meta.jti,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import signal
@@ -19,6 +20,7 @@ from connector.admission.claims import LEASE
 from connector.gateway import Gateway
 from connector.ingress.protocol import IngressProtocol
 from connector.server.admissions import Admissions
+from connector.server.auditing import open_ledger
 from connector.server.build import build_discovery, build_ingress, build_lane
 from connector.server.clock import WallClock
 from connector.server.faults import SWITCH, Faults, faults
@@ -46,13 +48,21 @@ from connector.transports.problems import ProblemRenderer
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable
 
+    from connector.audit.ledger import Ledger
     from connector.ingress.front import Ingress
     from connector.settings.schema import Settings
 
+_RESOLUTION: Final = (
+    *("audit_id", "merchant", "operation", "claim", "outcome", "reason", "before"),
+)
+"""Members of a resolution's decision line that go into the audit log."""
 _logger = logging.getLogger("connector.server")
 # What a request may take beside the merchant's own time, once the process was told to stop.
 _DRAIN_MARGIN: Final = 5.0
+_AUDIT_PATIENCE: Final = 10.0
+"""Seconds for the last records and the last checkpoint of the audit log."""
 
 
 def serve(config_path: str | None) -> int:
@@ -88,13 +98,26 @@ async def _serve(
     metrics.observed = [name for name, lane in lanes.items() if lane.observe]
     log = DecisionLog(sys.stdout.fileno())
     metrics.dropped_lines = lambda: log.dropped
-    gateway = Gateway(lanes, strangers=ProblemRenderer(), metrics=metrics, log=log, fault=asked.at)
+    ledger, made = open_ledger(settings)
+    metrics.audit = lambda: ledger.log
+    gateway = Gateway(
+        lanes,
+        strangers=ProblemRenderer(),
+        metrics=metrics,
+        log=log,
+        ledger=ledger,
+        fault=asked.at,
+    )
     warnings = _warnings(settings)
     if asked != Faults():
         warnings.append(f"{SWITCH} is set: this process is made to fail")
-    health = Health(warnings, problem=lambda: admissions.watch.policy)
+    health = Health(
+        warnings,
+        problem=lambda: admissions.watch.policy or ledger.problem,
+        passing=lambda: ledger.warning,
+    )
     ingress = _ingress_config(settings, build_ingress(settings, gateway, clock))
-    admin = _admin_config(settings, health, metrics, admissions, log)
+    admin = _admin_config(settings, health, metrics, admissions, _told(log, ledger))
     reload = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload.set)
     background = [
@@ -106,6 +129,8 @@ async def _serve(
         calm_collector()
         for path in keys.made:
             _logger.info("made the key file %s", path)
+        if made is not None:
+            _logger.info("made the keys of the audit log in %s", made)
         for warning in warnings:
             _logger.warning("%s", warning)
         health.serving()
@@ -132,6 +157,8 @@ async def _serve(
         await admissions.aclose()
         for lane in lanes.values():
             await lane.upstream.aclose()
+        if not await ledger.aclose(_AUDIT_PATIENCE):
+            _logger.error("the audit log did not end in order: %s", ledger.problem or "too slow")
         if embedded is not None:
             await embedded.aclose()
         log.close()
@@ -165,7 +192,11 @@ def _ingress_config(settings: Settings, ingress: Ingress) -> uvicorn.Config:
 
 
 def _admin_config(
-    settings: Settings, health: Health, metrics: Metrics, admissions: Admissions, log: DecisionLog
+    settings: Settings,
+    health: Health,
+    metrics: Metrics,
+    admissions: Admissions,
+    tell: Callable[[str], None],
 ) -> uvicorn.Config:
     path = settings.admin.token_file
     try:
@@ -178,9 +209,21 @@ def _admin_config(
         claims=admissions.desk(),
         token=token,
         loopback=is_loopback(settings.admin.host),
-        tell=log.write,
+        tell=tell,
     )
     return uvicorn.Config(application, timeout_graceful_shutdown=1, **uvicorn_options())
+
+
+def _told(log: DecisionLog, ledger: Ledger) -> Callable[[str], None]:
+    """Return what tells of a resolution: in a decision line, and in the audit log."""
+
+    def tell(line: str) -> None:
+        log.write(line)
+        said = json.loads(line)
+        details = {name: said[name] for name in _RESOLUTION}
+        ledger.administer("resolve_claim", said["by"], details)
+
+    return tell
 
 
 def _warnings(settings: Settings) -> list[str]:

@@ -136,6 +136,12 @@ class Audit(Section):
     machine."""
     evidence_key: SecretKey | None = None
     """The key that seals signature bases; without it they are not kept."""
+    reserve: Size = parse_size("64MiB")
+    """What must be left on the disk before a request is sent: room to write down how those end that
+    were."""
+    discovered_daily: Size = parse_size("2GiB")
+    """How much discovered callers of one merchant, and what is only observed, may fill in a day;
+    beyond it they get 429."""
 
 
 class Signing(Section):

@@ -19,11 +19,6 @@ if TYPE_CHECKING:
 INERT: Final = frozenset(
     {
         "listen.workers",
-        "audit.directory",
-        "audit.keys",
-        "audit.instance",
-        "audit.durability",
-        "audit.evidence_key",
         "discovery.fleet_key",
         "merchants[].endpoints.mcp",
         "merchants[].platforms.directory",

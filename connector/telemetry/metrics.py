@@ -8,7 +8,7 @@ codes, steps), so a stranger cannot make new series.
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import (
@@ -49,6 +49,22 @@ class _Durations:
         return rows
 
 
+class AuditFigures(Protocol):
+    """What the audit log tells of itself."""
+
+    commits: int
+    records: int
+    failures: int
+
+    @property
+    def problem(self) -> str | None:
+        """Why it cannot be written."""
+
+    @property
+    def behind(self) -> int:
+        """Records without a checkpoint."""
+
+
 class Metrics:
     """What one process counts. It is a collector in the sense of ``prometheus_client``."""
 
@@ -63,6 +79,7 @@ class Metrics:
         self._settlements: dict[str, int] = {}
         self.store: Callable[[], tuple[bool, int, int, int, int]] | None = None
         """Up or not, failed calls, leases held, settlements that wait, the embedded's restarts."""
+        self.audit: Callable[[], AuditFigures] | None = None
         self._steps: dict[str, _Durations] = {}
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -128,6 +145,7 @@ class Metrics:
             settlements.add_metric((word,), value)
         yield settlements
         yield from self._store_families()
+        yield from self._audit_families()
         steps = HistogramMetricFamily(
             "ucp_connector_step_seconds", "Time spent in a step.", labels=("step",)
         )
@@ -174,6 +192,34 @@ class Metrics:
             "ucp_connector_settlements_waiting",
             "Claims whose outcome the store could not be told yet.",
             value=waiting,
+        )
+
+    def _audit_families(self) -> Iterator[Metric]:
+        if self.audit is None:
+            return
+        log = self.audit()
+        yield GaugeMetricFamily(
+            "ucp_connector_audit_up",
+            "1 while the audit log can be written.",
+            value=int(log.problem is None),
+        )
+        yield CounterMetricFamily(
+            "ucp_connector_audit_records", "Records on disk.", value=log.records
+        )
+        yield CounterMetricFamily(
+            "ucp_connector_audit_commits",
+            "Syncs of the audit log; each one holds the records of all who waited.",
+            value=log.commits,
+        )
+        yield CounterMetricFamily(
+            "ucp_connector_audit_failures",
+            "Commits that failed or came too late, and records that were lost.",
+            value=log.failures,
+        )
+        yield GaugeMetricFamily(
+            "ucp_connector_audit_behind",
+            "Records on disk that no checkpoint covers yet.",
+            value=log.behind,
         )
 
     def exposition(self) -> bytes:

@@ -21,12 +21,13 @@ from connector.transports.problems import ProblemRenderer
 from connector.transports.rest import RestTransport
 from connector.upstream.client import UpstreamAnswer
 from connector.upstream.forwarding import Forwarding
+from tests.connector.caller_key import KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _CALLER = Caller(
-    "https://p.example/u", "k", "t", "rfc9421", "sig1", "registered", "2026-08-25", b""
+    "https://p.example/u", "k", "t", "rfc9421", "sig1", "registered", "2026-08-25", b"", b"s" * 64, KEY
 )
 
 

@@ -26,6 +26,7 @@ from connector.admission.settling import Settler
 from connector.admission.store_keys import caller_keys
 from connector.steps import Caller, Operation, Received, Times
 from connector.store.errors import StoreUnavailable
+from tests.connector.caller_key import KEY
 from tests.connector.moved_time import outcome_of, pass_time, run
 
 if TYPE_CHECKING:
@@ -131,6 +132,8 @@ class _World:
             "tier": "discovered",
             "version": "2026-04-08",
             "signature_base": b"base",
+            "signature": b"",
+            "key": KEY,
         }
         return await self.control.admit(
             received, Caller(**(given | caller)), operation, "0123456789abcdef"

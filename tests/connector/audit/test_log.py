@@ -97,7 +97,7 @@ def test_a_record_is_on_disk_when_its_request_goes_on(tmp_path: Path) -> None:
         for number in range(5):
             await log.append(received(number), f"id-{number}")
             assert entries_in(tmp_path)[-1] == received(number)
-            log.note(completed(number), f"id-{number}")
+            log.note(completed(number), closes=f"id-{number}")
 
     with_log(tmp_path, act)
     assert check_signed(tmp_path) == [
@@ -138,7 +138,7 @@ def test_full_segments_are_removed_once_their_records_are_in_bundles(
         await until(lambda: not log.behind)
         kept = {first_of(path.name) for path in (tmp_path / FOLDER).iterdir()}
         assert 0 in kept, "its request is open"
-        log.note(completed(0), "id-0")
+        log.note(completed(0), closes="id-0")
         for _ in range(20):
             await asyncio.gather(*(log.append(received(1)) for _ in range(100)))
         await until(lambda: not log.behind)
@@ -154,7 +154,7 @@ def test_what_was_not_closed_is_told_of_at_the_next_start(tmp_path: Path) -> Non
     async def act(log: AuditLog) -> None:
         for number in range(3):
             await log.append(received(number), f"id-{number}")
-        log.note(completed(1), "id-1")
+        log.note(completed(1), closes="id-1")
 
     with_log(tmp_path, act)
 
@@ -217,7 +217,7 @@ def test_a_log_that_is_not_what_its_checkpoint_says_is_not_gone_on_with(tmp_path
 
 
 def test_a_log_of_another_origin_or_key_is_not_gone_on_with(tmp_path: Path) -> None:
-    with_log(tmp_path, lambda log: log.append(received(1)))
+    with_log(tmp_path, _append_one)
     other = NoteSigner("shop-2/0", SIGNER.key)
 
     async def as_another() -> None:
@@ -273,6 +273,10 @@ class Failing(Disk):
     def put(self, path: str, octets: bytes) -> None:
         self._maybe("put")
         super().put(path, octets)
+
+
+async def _append_one(log: AuditLog) -> None:
+    await log.append(received(1))
 
 
 async def well_again(log: AuditLog) -> None:
@@ -346,7 +350,7 @@ def test_a_segment_that_is_taken_away_is_noticed_and_its_records_are_kept(
     with_log(tmp_path, act)
     entries = check_signed(tmp_path)
     assert entries[:301] == [received(number) for number in range(301)]
-    with_log(tmp_path, lambda log: log.append(received(1)))
+    with_log(tmp_path, _append_one)
     assert check_signed(tmp_path)[: len(entries)] == entries
 
 
@@ -387,7 +391,7 @@ def test_nobody_waits_longer_than_the_deadline(tmp_path: Path) -> None:
         log.open(VERIFIERS)
         with pytest.raises(AuditUnavailable, match="in time"):
             await log.append(received(0), "id-0")
-        log.note(completed(0), "id-0")
+        log.note(completed(0), closes="id-0")
         disk.may_go_on.set()
         await log.append(received(1))
         await log.aclose(LAST, 10.0)

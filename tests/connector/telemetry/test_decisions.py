@@ -10,6 +10,7 @@ from connector.errors import Refusal
 from connector.steps import Caller
 from connector.telemetry.decisions import DecisionLog, decision_line
 from connector.telemetry.journal import new_audit_id
+from tests.connector.caller_key import KEY
 
 CALLER = Caller(
     identity="https://platform.example/.well-known/ucp",
@@ -20,6 +21,8 @@ CALLER = Caller(
     tier="discovered",
     version="2026-08-25",
     signature_base=b'"@path": /secret-id\n',
+    signature=b"secret",
+    key=KEY,
 )
 
 

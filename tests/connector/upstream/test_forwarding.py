@@ -7,9 +7,10 @@ import pytest
 from canonical import Request
 from connector.steps import Caller, Operation, Received
 from connector.upstream.forwarding import Forwarding
+from tests.connector.caller_key import KEY
 
 _CALLER = Caller(
-    "https://p.example/u", "k", "t", "rfc9421", "sig1", "registered", "2026-08-25", b""
+    "https://p.example/u", "k", "t", "rfc9421", "sig1", "registered", "2026-08-25", b"", b"", KEY
 )
 _OPERATION = Operation("get_checkout", "read", None)
 

@@ -13,6 +13,7 @@ from connector.upstream.headers import (
     observed_head,
     verified_block,
 )
+from tests.connector.caller_key import KEY
 
 Lines = list[tuple[bytes, bytes]]
 
@@ -25,6 +26,8 @@ CALLER = Caller(
     tier="discovered",
     version="2026-08-25",
     signature_base=b"",
+    signature=b"",
+    key=KEY,
 )
 VERIFIED = verified_block(CALLER, "create_checkout")
 FORWARDED = forwarded_block("203.0.113.7", "https", "shop.example.com")
