@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from connector.steps import Admission, Caller, Operation, Received
 
 _SECOND: Final = 1_000_000_000
-_MOST_BASE: Final = 4096
+_MOST_BASE: Final = 3072
 """Octets of a signature base that are kept; of a longer one the hash remains."""
 _HASHES: Final = {"ES256": ("sha-256", sha256), "ES384": ("sha-384", sha384)}
 
@@ -71,7 +71,7 @@ class Scribe:
         record = (
             f'{{"audit_id":"{audit_id}","caller":{_caller(caller[:7], caller.key)}'
             f',"decision":{{{held}{over}"result":"{admission.result}"'
-            f',"rule":{_rule(caller.tier, caller.identity)},"settings":{self._settings}}}'
+            f',"rule":{quoted(caller.tier)},"settings":{self._settings}}}'
             f',"merchant":{quoted(received.merchant)},"order":"{self._monotonic()}"'
             f',"peer":"{self._peer(received.peer)}"'
             f',"request":{{{keyed}"kind":"{operation.kind}","method":{quoted(request.method)}'
@@ -188,7 +188,9 @@ class Scribe:
     def _signature(self, caller: Caller, audit_id: str) -> str:
         base = caller.signature_base
         name, hashed = _HASHES.get(caller.key.algorithm, ("none", None))
-        sealed = self._seal(audit_id, base) if len(base) <= _MOST_BASE else None
+        # Of an older scheme it is the signing input of a JWS, with the body in it.
+        kept_whole = caller.scheme == "rfc9421" and len(base) <= _MOST_BASE
+        sealed = self._seal(audit_id, base) if kept_whole else None
         kept = "" if sealed is None else f'"base":"{sealed}",'
         if hashed is not None:
             digest = b64encode(hashed(base).digest()).decode("ascii")
@@ -219,11 +221,6 @@ def _caller(fields: tuple[str, ...], key: Key) -> str:
 
 
 _PUBLIC: Final = frozenset({"kty", "crv", "x", "y"})
-
-
-@lru_cache(maxsize=1024)
-def _rule(tier: str, identity: str) -> str:
-    return quoted(f"{tier} {identity}")
 
 
 @lru_cache(maxsize=2)
