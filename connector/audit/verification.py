@@ -81,15 +81,22 @@ def verify(
     files: Files,
     verifiers: Sequence[NoteVerifier],
     *,
-    since: Checkpoint | None = None,
+    since: Checkpoint | Sequence[Checkpoint] = (),
     progress: Progress | None = None,
 ) -> Report:
     """Check the log whose folder these files are.
 
-    ``since`` is a checkpoint that was saved before and is known to be good: the log has to have
-    grown out of it. Raises OSError where the folder itself cannot be read.
+    ``since`` are checkpoints that were saved before and are known to be good: the log has to have
+    grown out of each. Raises OSError where the folder itself cannot be read.
     """
-    return _Verification(files, verifiers, since, progress).report()
+    saved = [since] if isinstance(since, Checkpoint) else sorted(since, key=lambda each: each.size)
+    return _Verification(files, verifiers, saved, progress).report()
+
+
+def origin_of(files: Files) -> str:
+    """Return what a log calls itself, whoever signed that; empty where it does not."""
+    _, found = read_signed(files, CHECKPOINT, Checkpoint.parse, Problems())
+    return "" if found is None else found.origin
 
 
 class _Verification:
@@ -99,7 +106,7 @@ class _Verification:
         self,
         files: Files,
         verifiers: Sequence[NoteVerifier],
-        since: Checkpoint | None,
+        since: Sequence[Checkpoint],
         progress: Progress | None,
     ) -> None:
         self._files = files
@@ -117,7 +124,7 @@ class _Verification:
         self._size = 0 if self._checkpoint is None else self._checkpoint.size
         self._records = RecordCheck(origin, self._problems)
         self._segments = SegmentCheck(files, self._there.segments, self._problems)
-        sizes = [each.size for each in (since, self._checkpoint) if each is not None]
+        sizes = [self._size, *(each.size for each in since)]
         self._tree = TreeCheck(
             files, self._there.tiles, self._problems, signed=self._size, sizes=sizes
         )
@@ -296,19 +303,18 @@ class _Verification:
 
     def _roots(self) -> None:
         """Compare the tree with what was signed of it."""
-        since = self._since
         confirmed = 0
-        if since is not None:
-            if self._checkpoint is None or since.origin != self._checkpoint.origin:
-                self._problems(CHECKPOINT, None, f"not of the log {since.origin} as before")
-            elif since.size > self._size:
-                text = f"the log was rolled back: it had {since.size} records"
+        for saved in self._since:
+            if self._checkpoint is None or saved.origin != self._checkpoint.origin:
+                self._problems(CHECKPOINT, None, f"not of the log {saved.origin} as before")
+            elif saved.size > self._size:
+                text = f"the log was rolled back: it had {saved.size} records"
                 self._problems(CHECKPOINT, self._size, text)
-            elif self._tree.roots.get(since.size) != since.root:
-                text = f"the first {since.size} records are not those that were there before"
-                self._whole(0, since.size, text)
+            elif self._tree.roots.get(saved.size) != saved.root:
+                text = f"the first {saved.size} records are not those that were there before"
+                self._whole(confirmed, saved.size, text)
             else:
-                confirmed = since.size
+                confirmed = saved.size
         each = self._checkpoint
         if each is not None and self._tree.roots.get(each.size) != each.root:
             text = f"the tree of the first {each.size} records is not the one that was signed"

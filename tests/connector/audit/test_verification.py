@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.audit.checkpoint import Checkpoint, sign_note
+from connector.audit.checkpoint import Checkpoint, NoteVerifier, sign_note
+from connector.audit.directory_check import verify_directory
 from connector.audit.files import Directory
 from connector.audit.inventory import bundle_path, segment_path
 from connector.audit.pruned import Pruned
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from connector.audit.checkpoint import NoteVerifier
     from connector.audit.verification import Report
 
 ENTRIES_600 = run(600)
@@ -49,7 +49,7 @@ NOTE = LOG["checkpoint"].decode()
 def check(
     files: Mapping[str, bytes],
     verifiers: Sequence[NoteVerifier] = (VERIFIER,),
-    since: Checkpoint | None = None,
+    since: Checkpoint | Sequence[Checkpoint] = (),
 ) -> Report:
     return verify(MemoryFiles(files), verifiers, since=since)
 
@@ -257,6 +257,13 @@ def test_a_log_that_grew_out_of_a_saved_checkpoint_is_good() -> None:
         assert check(LOG, since=checkpoint_of(ENTRIES_600[:size])).good
 
 
+def test_of_several_saved_checkpoints_each_has_to_hold() -> None:
+    entries = [*ENTRIES_600]
+    entries[100] = completed(100, 1, status=500)
+    saved = [checkpoint_of(entries[:300]), checkpoint_of(ENTRIES_600[:50])]
+    assert check(LOG, since=saved).first_bad == 50
+
+
 def test_a_log_that_was_rolled_back_is_found() -> None:
     saved = Checkpoint.parse(NOTE.partition("\n\n")[0] + "\n")
     older = log_files(ENTRIES_600[:400])
@@ -454,3 +461,32 @@ def test_what_is_no_file_is_no_part_of_a_log(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "lock")
     (report,) = verify(Directory(tmp_path), [VERIFIER]).problems
     assert (report.path, report.text) == ("lock", "is not a file")
+
+
+SECOND = signer(b"2", "shop-1/1")
+VERIFIERS = (VERIFIER, NoteVerifier.parse(SECOND.vkey))
+
+
+def workers(**logs: Mapping[str, bytes]) -> MemoryFiles:
+    return MemoryFiles(
+        {f"{name[1:]}/{path}": log[path] for name, log in logs.items() for path in log}
+    )
+
+
+def test_a_folder_of_logs_is_checked_log_by_log() -> None:
+    second = log_files([opened(0, [SECOND]), record("denied", 1)], signers=[SECOND])
+    both = workers(_0=LOG, _1=second)
+    since = [checkpoint_of(ENTRIES_600[:100]), checkpoint_of(ENTRIES_600[:10])]
+    report = verify_directory(both, VERIFIERS, since=since)
+    assert report.good
+    assert {name: each.size for name, each in report.reports.items()} == {"0": 560, "1": 2}
+    assert verify_directory(MemoryFiles(LOG), [VERIFIER]).reports.keys() == {""}
+
+    both.files["1/stray"] = b""
+    assert not verify_directory(both, VERIFIERS).good
+    assert not verify_directory(workers(_0=LOG, _1=LOG), VERIFIERS).good, "a log in two places"
+    assert not verify_directory(workers(_1=second), VERIFIERS, since=since).good, "a log is gone"
+    assert not verify_directory(MemoryFiles({}), VERIFIERS).good
+    strays = MemoryFiles({**workers(_0=LOG).files, "00/lock": b"", "note": b""}).files
+    found = verify_directory(MemoryFiles(strays), VERIFIERS).problems
+    assert [problem.path for problem in found] == ["00/lock", "note"]
