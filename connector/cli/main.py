@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "demo": _Command("demo", "run a sample merchant, the gateway and a sample platform"),
     "check-config": _Command("check_config", "check a configuration file and sum it up"),
     "claims": _Command("claims", "list, show or resolve writes whose outcome nobody knows"),
+    "audit": _Command("audit", "verify, show and prove what stands in the audit log"),
     "keys": _Command("keys", "make, list, rotate, retire, revoke or export our signing keys"),
     "sign": _Command("sign", "sign a request; print it, or send it and verify the answer"),
     "explain": _Command("explain", "tell why a request is accepted or refused, check by check"),
