@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 from connector.admission.claim_record import STATES, NotAClaim, claim_name, shown_time
 from connector.admission.desk import MOST_CLAIMS, ClaimDesk
 from connector.cli.failure import CHECK_FAILED, CommandError
+from connector.cli.table import printable, table
 from connector.settings.loading import ConfigurationError, load_settings
 from connector.store.errors import StoreUnavailable
 from connector.store.opening import open_store
@@ -224,20 +225,16 @@ def _table(records: Sequence[ClaimRecord]) -> Iterator[str]:
     if not records:
         yield "no such claims"
         return
-    rows = [_COLUMNS, *map(_row, records)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        yield "  ".join(cells).rstrip()
+    yield from table([_COLUMNS, *map(_row, records)])
 
 
 def _row(record: ClaimRecord) -> tuple[str, ...]:
     return (
         shown_time(record.claimed or record.renewed) or "-",
         record.state,
-        _printable(record.merchant),
-        _printable(record.operation),
-        _printable(record.audit_id),
+        printable(record.merchant),
+        printable(record.operation),
+        printable(record.audit_id),
         record.claim_id,
     )
 
@@ -252,14 +249,8 @@ def _details(record: ClaimRecord) -> Iterator[str]:
 
 
 def _detail(name: str, value: object) -> str:
-    text = "yes" if value is True else _printable(str(value))
-    return f"{_printable(name):<14}  {text}"
-
-
-def _printable(text: str) -> str:
-    """Keep what is in the store from steering the terminal."""
-    shown = "".join(each if each.isprintable() else "?" for each in text)
-    return shown or "-"
+    text = "yes" if value is True else printable(str(value))
+    return f"{printable(name):<14}  {text}"
 
 
 def _claim_id(text: str) -> str:
