@@ -60,8 +60,8 @@ def flipped(octets: bytes, bit: int) -> bytes:
     return bytes(changed)
 
 
-@pytest.mark.parametrize("size", [1, 2, 255, 256, 257, 512, 600])
-@pytest.mark.parametrize("behind", [0, 1, 30, 300])
+@pytest.mark.parametrize("size", [1, 255, 256, 257, 600])
+@pytest.mark.parametrize("behind", [0, 1, 300])
 @pytest.mark.parametrize("segments", [(0,), (0, 1), (255,), (256,)])
 def test_a_log_as_it_was_written_is_good(size: int, behind: int, segments: tuple[int, ...]) -> None:
     if segments[-1] >= size:
@@ -91,7 +91,7 @@ def test_without_keys_those_are_taken_that_the_log_names_and_trusted_is_none() -
     assert report.keys == (f"{ORIGIN}+{VERIFIER.id.hex()}",)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_a_flipped_bit_in_any_file_is_found(data: st.DataObject) -> None:
     path = data.draw(st.sampled_from(sorted(path for path in LOG if LOG[path])))
@@ -100,7 +100,7 @@ def test_a_flipped_bit_in_any_file_is_found(data: st.DataObject) -> None:
     assert report.problems
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 559), st.data())
 def test_a_flipped_bit_in_a_record_names_that_record(index: int, data: st.DataObject) -> None:
     number, offset = divmod(index, 256)
@@ -113,7 +113,7 @@ def test_a_flipped_bit_in_a_record_names_that_record(index: int, data: st.DataOb
     assert report.first_bad == index
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 599), st.data())
 def test_a_flipped_bit_in_a_segment_names_its_line(index: int, data: st.DataObject) -> None:
     first = max(each for each in (0, 300, 530) if each <= index)
@@ -125,13 +125,13 @@ def test_a_flipped_bit_in_a_segment_names_its_line(index: int, data: st.DataObje
     assert report.first_bad == index
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.sampled_from(sorted(LOG)), st.binary(min_size=1, max_size=40))
 def test_octets_behind_the_end_of_a_file_are_found(path: str, more: bytes) -> None:
     assert check({**LOG, path: LOG[path] + more}).problems
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_a_file_that_is_cut_is_found(data: st.DataObject) -> None:
     # At the end of a line, what is behind the checkpoint can go: nothing says yet it was there.
@@ -295,7 +295,7 @@ def test_pruned_records_leave_the_rest_verifiable() -> None:
     assert check({**files, path: flipped(LOG[path], 90)}).problems
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_a_flipped_bit_in_a_pruned_log_is_found(data: st.DataObject) -> None:
     files = log_files(ENTRIES_600, 560, segments=(530,), pruned=256)
