@@ -81,8 +81,8 @@ mutation: venv ## Change canonical/ in one place at a time and see the tests not
 			--no-build-isolation --require-hashes -r tests/mutation/requirements.lock; }
 	@exec $(BIN)/python -m tests.mutation $(MODULES)
 
-oracles: venv ## Judge vectors/ and signed answers by implementations in other hands (Python, Node, Go)
-	@$(BIN)/python -c "import joserfc, rfc8785" 2>/dev/null || { \
+oracles: venv ## Judge vectors/, signed answers and audit logs by implementations in other hands
+	@$(BIN)/python -c "import joserfc, rfc8785, tlog_scales" 2>/dev/null || { \
 		echo "== Installing what tests/oracles/requirements.lock pins"; \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input \
 			--only-binary :all: --require-hashes -r tests/oracles/requirements.lock || \

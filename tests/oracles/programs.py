@@ -24,6 +24,7 @@ _INSTALL: Final = 600
 _ANSWERS: Final = 120
 """Seconds that an oracle may take for all its tasks."""
 _PYTHON_NEEDS: Final = ("http_message_signatures", "joserfc", "rfc8785")
+_LOGS_NEED: Final = ("tlog_scales",)
 
 
 class OracleError(Exception):
@@ -59,10 +60,19 @@ def verdicts(output: str, count: int) -> list[Verdict]:
 
 
 def python_oracle() -> Oracle:
-    missing = [name for name in _PYTHON_NEEDS if importlib.util.find_spec(name) is None]
+    _check_installed(_PYTHON_NEEDS)
+    return Oracle("python", (sys.executable, "-m", "tests.oracles.python"), {})
+
+
+def tlog_scales_oracle() -> Oracle:
+    _check_installed(_LOGS_NEED)
+    return Oracle("tlog-scales", (sys.executable, "-m", "tests.oracles.python.logs"), {})
+
+
+def _check_installed(names: Sequence[str]) -> None:
+    missing = [name for name in names if importlib.util.find_spec(name) is None]
     if missing:
         raise OracleError(f"not installed: {', '.join(missing)} (`make oracles` installs them)")
-    return Oracle("python", (sys.executable, "-m", "tests.oracles.python"), {})
 
 
 def node_oracle() -> Oracle:
@@ -82,7 +92,15 @@ def node_oracle() -> Oracle:
 
 
 def go_oracle() -> Oracle:
-    """Build the Go program; modules and what was built are kept in the cache folder."""
+    return Oracle("go", (_go_program("go"),), {})
+
+
+def sumdb_oracle() -> Oracle:
+    return Oracle("golang.org/x/mod/sumdb", (_go_program("go_logs"),), {})
+
+
+def _go_program(folder: str) -> str:
+    """Build a Go program; modules and what was built are kept in the cache folder."""
     if shutil.which("go") is None:
         raise OracleError("go is not there (Debian package golang-go)")
     target = CACHE / "go"
@@ -94,9 +112,9 @@ def go_oracle() -> Oracle:
         "GOFLAGS": "-modcacherw -mod=readonly -buildvcs=false",
         "GOTOOLCHAIN": "local",
     }
-    program = target / "oracle"
-    _run(("go", "build", "-o", str(program), "."), _HERE / "go", environment, _INSTALL)
-    return Oracle("go", (str(program),), {})
+    program = target / f"{folder}-oracle"
+    _run(("go", "build", "-o", str(program), "."), _HERE / folder, environment, _INSTALL)
+    return str(program)
 
 
 MAKERS: Final[Mapping[str, Callable[[], Oracle]]] = {
@@ -104,6 +122,11 @@ MAKERS: Final[Mapping[str, Callable[[], Oracle]]] = {
     "node": node_oracle,
     "go": go_oracle,
 }
+LOG_MAKERS: Final[Mapping[str, Callable[[], Oracle]]] = {
+    "tlog-scales": tlog_scales_oracle,
+    "golang.org/x/mod/sumdb": sumdb_oracle,
+}
+"""What judges audit logs."""
 
 
 def _copied(source: Path, target: Path) -> bool:

@@ -8,7 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.oracles.programs import Oracle, OracleError, go_oracle, node_oracle, verdicts
+from tests.oracles.programs import (
+    Oracle,
+    OracleError,
+    go_oracle,
+    node_oracle,
+    sumdb_oracle,
+    verdicts,
+)
 from tests.oracles.verdicts import REFUSED, Verdict
 
 HERE = Path(__file__).parent
@@ -43,8 +50,9 @@ def test_a_toolchain_that_is_not_there_is_one_line(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(shutil, "which", lambda _: None)
     with pytest.raises(OracleError, match=r"^node or npm is not there .*$"):
         node_oracle()
-    with pytest.raises(OracleError, match=r"^go is not there .*$"):
-        go_oracle()
+    for make in (go_oracle, sumdb_oracle):
+        with pytest.raises(OracleError, match=r"^go is not there .*$"):
+            make()
 
 
 def test_the_python_oracle_shares_no_code_with_the_project() -> None:
