@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 from tests.end_to_end.client import HOST, Answer, Connection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 ROOT: Final = Path(__file__).parents[2]
 PATIENCE: Final = 30.0
@@ -173,12 +173,14 @@ class RunningGateway:
         return status
 
 
-def start(folder: Path, settings: dict[str, Any]) -> subprocess.Popen[str]:
-    """Start ``serve`` with a configuration (JSON is YAML)."""
+def start(
+    folder: Path, settings: dict[str, Any], under: Sequence[str] = ()
+) -> subprocess.Popen[str]:
+    """Start ``serve`` with a configuration (JSON is YAML), by the command ``under`` if any."""
     path = folder / "connector.yaml"
     path.write_text(json.dumps(settings, indent=2))
     return subprocess.Popen(  # noqa: S603 - our own interpreter and command
-        _command(path),
+        [*under, *_command(path)],
         cwd=ROOT,
         env=_environment(),
         stdin=subprocess.DEVNULL,
@@ -211,15 +213,22 @@ def _environment() -> dict[str, str]:
 
 
 @contextmanager
-def running_gateway(folder: Path, settings: dict[str, Any]) -> Iterator[RunningGateway]:
-    """Run a gateway until the block ends; it must then end well, without a stack trace."""
-    process = start(folder, settings)
+def running_gateway(
+    folder: Path, settings: dict[str, Any], *, errors: Sequence[str] = (), under: Sequence[str] = ()
+) -> Iterator[RunningGateway]:
+    """Run a gateway until the block ends; it must then end well, without a stack trace.
+
+    It may tell of no error that has none of the texts ``errors`` in it.
+    """
+    process = start(folder, settings, under)
     try:
         gateway = RunningGateway(process)
         yield gateway
         assert gateway.stop() == 0
         gateway.check_decisions()
-        assert not [line for line in gateway.stderr if "Traceback" in line or " ERROR " in line]
+        told = [line for line in gateway.stderr if "Traceback" in line or " ERROR " in line]
+        unexpected = [line for line in told if not any(text in line for text in errors)]
+        assert not unexpected, unexpected
     finally:
         if process.poll() is None:
             process.kill()

@@ -43,6 +43,7 @@ STATUS: Final = {
     "discovery_pending": 503,
     "upstream_unreachable": 502,
     "upstream_timeout": 504,
+    "audit_unavailable": 503,
 }
 _UUID: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 _FIXED: Final = {"code", "content", "type", "title", "status", "detail", "instance"}
@@ -52,7 +53,7 @@ _AFTER_VERIFICATION: Final = frozenset(
     {
         *("unknown_operation", "operation_not_permitted", "outcome_unknown", "overloaded"),
         *("idempotency_key_missing", "idempotency_key_invalid"),
-        *("upstream_unreachable", "upstream_timeout"),
+        *("upstream_unreachable", "upstream_timeout", "audit_unavailable"),
     }
 )
 """What a request may be refused with once it has verified: only such refusals may be signed."""
