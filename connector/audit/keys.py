@@ -94,6 +94,14 @@ def load_redactors(folder: Path) -> list[Redactor]:
     return [key.redactor() for key in _present(folder).redaction]
 
 
+def load_signers(folder: Path, name: str) -> list[NoteSigner]:
+    """Return what signs for the log of this name, the newest first; raises AuditKeyError."""
+    signers = _present(folder).signers(name)
+    if not signers:
+        raise AuditKeyError(f"{folder / KEYS}: has no key of the log {name}")
+    return signers
+
+
 def rotate_keys(
     folder: Path, *, checkpoint: bool, redaction: bool, clock: Callable[[], float] = time.time
 ) -> Rotated:

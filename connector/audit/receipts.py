@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from connector.audit.checkpoint import Checkpoint, NoteError, NoteVerifier, open_note
 from connector.audit.files import FileFault
 from connector.audit.inventory import CHECKPOINT, MOST_NOTE, MOST_TILE, take_inventory
+from connector.audit.named_keys import MARKS, named_vkeys
 from connector.audit.reading import RecordsMissing, read_records
 from connector.audit.segment import MOST_RECORD
 from connector.audit.tiles import TileError, TileReader, tile_path
@@ -61,7 +62,7 @@ def prove(files: Files, audit_id: str) -> tuple[dict[str, Any], int]:
                     behind += 1
                 else:
                     found[index] = record
-            elif b'"type":"opened"' in record:
+            elif any(mark in record for mark in MARKS):
                 vkeys |= dict.fromkeys(_vkeys(record))
         if not found:
             raise ReceiptError(
@@ -197,10 +198,7 @@ def _audit_ids(record: Mapping[str, Any]) -> set[object]:
 
 
 def _vkeys(record: bytes) -> list[str]:
-    keys = _object(record).get("keys")
-    vkeys = keys.get("checkpoint") if isinstance(keys, dict) else None
-    if not isinstance(vkeys, list):
-        return []
+    vkeys = named_vkeys(_object(record))
     return [vkey for vkey in vkeys[:_MOST_VKEYS] if isinstance(vkey, str)]
 
 

@@ -9,6 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from connector.audit.checkpoint import NoteError, NoteVerifier
+from connector.audit.named_keys import named_vkeys
 from connector.audit.segment import MOST_RECORD
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ class RecordCheck:
             self._opened(path, index, found)
         elif kind == "closed":
             self._closed(path, index, found)
+        elif found.get("action") == "prune":
+            self._keys(path, index, found)
         elif found.get("action") == "segment_abandoned":
             details = found.get("details")
             if isinstance(details, dict):
@@ -87,9 +90,10 @@ class RecordCheck:
     def _opened(self, path: str, index: int, found: Mapping[str, Any]) -> None:
         if self._origin is not None and found.get("origin") != self._origin:
             self._problems(path, index, "it was opened as another log")
-        keys = found.get("keys")
-        vkeys = keys.get("checkpoint") if isinstance(keys, dict) else None
-        for vkey in vkeys if isinstance(vkeys, list) else ():
+        self._keys(path, index, found)
+
+    def _keys(self, path: str, index: int, found: Mapping[str, Any]) -> None:
+        for vkey in named_vkeys(found):
             try:
                 if len(self.verifiers) < _MOST_KEYS:
                     self.verifiers[vkey] = NoteVerifier.parse(vkey)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from connector.cli import (
     audit_hash_value,
     audit_prove,
+    audit_prune,
     audit_reverify,
     audit_rotate_keys,
     audit_show,
@@ -40,6 +41,7 @@ ACTIONS: Final = {
     "verify-receipt": _Action(audit_verify_receipt, "check a receipt, without the log"),
     "reverify": _Action(audit_reverify, "verify the callers' signatures again, from the log"),
     "hash-value": _Action(audit_hash_value, "print what stands in the log in place of a value"),
+    "prune": _Action(audit_prune, "remove records that are older than a time"),
     "rotate-keys": _Action(audit_rotate_keys, "make new keys for checkpoints or hashes"),
 }
 

@@ -1,7 +1,9 @@
-"""What the actions on the audit log read: keys of checkpoints, saved checkpoints, receipts."""
+"""What the actions on the audit log read: keys of checkpoints, saved checkpoints, times."""
 
 from __future__ import annotations
 
+import argparse
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -57,3 +59,13 @@ def read_octets(path: Path, most: int) -> bytes:
     if len(octets) > most:
         raise CommandError(f"{path}: more than {most} octets")
     return octets
+
+
+def time_in_records(given: str) -> str:
+    """Return a time as records have it, with nine digits; raises ArgumentTypeError."""
+    try:
+        found = datetime.fromisoformat(given)
+        found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError("not a time, such as 2026-11-21T10:00:00Z") from None
+    return f"{found.replace(tzinfo=None).isoformat(timespec='microseconds')}000Z"

@@ -12,7 +12,6 @@ import json
 import os
 import re
 import sys
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -21,6 +20,7 @@ from connector.audit.directory_check import logs_of
 from connector.audit.files import Directory
 from connector.audit.listing import Wanted, find_rows, text
 from connector.audit.reading import RecordsMissing, read_records
+from connector.cli.audit_input import time_in_records
 from connector.cli.failure import CHECK_FAILED, CommandError
 from connector.cli.table import printable, table
 from connector.settings.loading import ConfigurationError, load_settings
@@ -46,8 +46,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     source.add_argument("directory", nargs="?", metavar="DIR", help="a log, or a folder of logs")
     source.add_argument("-c", "--config", metavar="FILE", help="the configuration (YAML)")
     add = parser.add_argument
-    add("--from", dest="begin", type=_time, metavar="TIME", help="not before it (UTC)")
-    add("--to", dest="end", type=_time, metavar="TIME", help="before it (UTC)")
+    add("--from", dest="begin", type=time_in_records, metavar="TIME", help="not before it (UTC)")
+    add("--to", dest="end", type=time_in_records, metavar="TIME", help="before it (UTC)")
     add("--merchant", default="", metavar="ID", help="of this merchant")
     add("--identity", default="", metavar="URL", help="of the caller with this profile")
     add("--operation", default="", metavar="NAME", help="of this operation")
@@ -138,16 +138,6 @@ def _cells(log: str, row: Row) -> Sequence[str]:
         printable(text(row.record, "audit_id")),
         _place(log, row),
     )
-
-
-def _time(given: str) -> str:
-    """Return a time as records have it."""
-    try:
-        found = datetime.fromisoformat(given)
-        found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise argparse.ArgumentTypeError("not a time, such as 2026-11-21T10:00:00Z") from None
-    return f"{found.replace(tzinfo=None).isoformat(timespec='microseconds')}000Z"
 
 
 def _cursor(given: str) -> tuple[int, int]:
