@@ -17,10 +17,11 @@ from connector.audit.space import DailyBudget
 from connector.errors import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from connector.audit.disk import Disk
     from connector.audit.log import AuditLog
+    from connector.audit.prune_watch import PruneWatch
     from connector.audit.recovery import Recovered
     from connector.audit.rendering import Scribe
     from connector.audit.space import Space
@@ -32,6 +33,7 @@ _LOOK: Final = 1.0
 _NOT_SENT: Final = frozenset({"upstream_unreachable", "audit_unavailable", "overloaded"})
 _IN_DOUBT: Final = frozenset({"outcome_unknown", "upstream_timeout"})
 _BY: Final = "the gateway"
+_BY_PRUNING: Final = "ucp-connector audit prune"
 
 _logger: Final = logging.getLogger(__name__)
 
@@ -39,7 +41,8 @@ _logger: Final = logging.getLogger(__name__)
 class Ledger:
     """The log of this process, in the gateway's words.
 
-    ``daily`` are the octets a day that callers of one merchant who are not registered may fill.
+    ``daily`` are the octets a day that callers of one merchant who are not registered may fill;
+    ``vkeys`` verify what the log signs.
     """
 
     def __init__(
@@ -49,6 +52,8 @@ class Ledger:
         *,
         disk: Disk,
         space: Space,
+        prunes: PruneWatch,
+        vkeys: Sequence[str],
         daily: int,
         shared: Callable[[str], bool],
     ) -> None:
@@ -56,6 +61,8 @@ class Ledger:
         self._scribe = scribe
         self._disk = disk
         self._space = space
+        self._prunes = prunes
+        self._vkeys = [*vkeys]
         self._daily = daily
         self._shared = shared
         self._budgets: dict[str, DailyBudget] = {}
@@ -89,6 +96,7 @@ class Ledger:
                 recovered=True,
             )
             self.log.note(record, closes=orphan.audit_id)
+        self._prunes.begin(recovered.pruned)
         self._look()
         self._task = asyncio.create_task(self._keep_looking())
 
@@ -194,6 +202,11 @@ class Ledger:
         record = self._scribe.other("administration", action=action, by=by, details=details)
         self.log.note(record)
 
+    async def administer_durably(self, action: str, by: str, details: dict[str, object]) -> None:
+        """Return once it is on disk what somebody did; raises AuditUnavailable."""
+        record = self._scribe.other("administration", action=action, by=by, details=details)
+        await self.log.append(record)
+
     async def aclose(self, patience: float) -> bool:
         """Write everything, with a last checkpoint; False where that fails."""
         if self._task is not None:
@@ -236,8 +249,13 @@ class Ledger:
         before = self._space.problem
         try:
             self._space.look(*self._disk.space())
+            first = self._prunes.look()
         except OSError as error:
             _logger.warning("the disk of the audit log cannot be looked at: %s", error.strerror)
+            first = None
+        if first is not None:
+            # The record that named the keys may be one of those that went.
+            self.administer("prune", _BY_PRUNING, {"first": first, "keys": self._vkeys})
         if self._space.problem is not None and before is None:
             _logger.error("%s: nothing is sent any more", self._space.problem)
 

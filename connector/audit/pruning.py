@@ -83,9 +83,13 @@ def prunable(
     return Prunable(checkpoint.origin, begin, first, gone)
 
 
+def read_pruned(files: Files, verifiers: Sequence[NoteVerifier]) -> Pruned:
+    """Return what an earlier time has left; raises PruneError."""
+    return _signed(files, PRUNED, verifiers, Pruned.parse)
+
+
 def _begin(files: Files, checkpoint: Checkpoint, verifiers: Sequence[NoteVerifier]) -> int:
-    """Return the first record that an earlier time has left."""
-    pruned = _signed(files, PRUNED, verifiers, Pruned.parse)
+    pruned = read_pruned(files, verifiers)
     if pruned.origin != checkpoint.origin or pruned.first > checkpoint.size:
         raise PruneError(f"{PRUNED}: of another log")
     return pruned.first

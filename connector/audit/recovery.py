@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from connector.audit.checkpoint import Checkpoint, NoteError, open_note
 from connector.audit.disk import UNPUBLISHED
@@ -68,6 +68,8 @@ class Recovered(NamedTuple):
     torn: list[Torn]
     tail: list[bytes]
     """Records since the last full bundle."""
+    pruned: int
+    """Where the log begins, as far as a record of a segment says so."""
 
 
 def recover(folder: Path, origin: str, verifiers: Sequence[NoteVerifier]) -> Recovered:
@@ -93,6 +95,7 @@ def _recover(folder: Path, origin: str, verifiers: Sequence[NoteVerifier]) -> Re
     orphans: dict[str, Orphan] = {}
     checkpoint = _checkpoint(folder, origin, verifiers)
     tail: list[bytes] = []
+    pruned = 0
     for first in segments:
         if first > growth.size:
             raise AuditLogError(f"the audit log in {folder} has no record {growth.size}")
@@ -101,7 +104,9 @@ def _recover(folder: Path, origin: str, verifiers: Sequence[NoteVerifier]) -> Re
             torn.append(fault)
         # It begins with copies of records that stand at the end of the one before.
         for index, record in enumerate(entries[growth.size - first :], growth.size):
-            _follow(index, record, orphans)
+            found = json.loads(record)
+            _follow(index, found, orphans)
+            pruned = _pruned(found, pruned)
             files += growth.add(record, leaf_hash(record))
             tail.append(record)
             if len(tail) == WIDTH:
@@ -115,7 +120,7 @@ def _recover(folder: Path, origin: str, verifiers: Sequence[NoteVerifier]) -> Re
     if growth.size == base:
         _compare(folder, growth, checkpoint)
     return Recovered(
-        growth, segments, files, list(_partial(folder)), list(orphans.values()), torn, tail
+        growth, segments, files, list(_partial(folder)), list(orphans.values()), torn, tail, pruned
     )
 
 
@@ -162,10 +167,16 @@ def _segment(folder: Path, first: int, *, last: bool) -> tuple[list[bytes], Torn
     return lines.entries, Torn(first, len(octets) - lines.octets, lines.fault)
 
 
-def _follow(index: int, record: bytes, orphans: dict[str, Orphan]) -> None:
+def _pruned(found: dict[str, Any], before: int) -> int:
+    """Return where the log begins by now."""
+    told = found.get("type") == "administration" and found.get("action") == "prune"
+    first: int = found["details"]["first"] if told else before
+    return first
+
+
+def _follow(index: int, found: dict[str, Any], orphans: dict[str, Orphan]) -> None:
     """Note what was received and not closed by now."""
-    found = json.loads(record)
-    kind, audit_id = found.get("type"), found.get("audit_id")
+    kind, audit_id = found.get("type"), found.get("audit_id", "")
     if kind == "received":
         orphans[audit_id] = Orphan(audit_id, found["merchant"], index)
     elif kind in _CLOSING:

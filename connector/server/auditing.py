@@ -15,6 +15,7 @@ from connector.audit.key_document import AuditKeyError
 from connector.audit.keys import load_or_make_keys
 from connector.audit.ledger import Ledger, resumed
 from connector.audit.log import AuditLog
+from connector.audit.prune_watch import PruneWatch
 from connector.audit.redaction import EvidenceSealer
 from connector.audit.rendering import Scribe
 from connector.audit.space import Space
@@ -51,7 +52,8 @@ def open_ledger(settings: Settings) -> tuple[Ledger, str | None]:
             durable=audit.durability == "fsync",
             disk=disk,
         )
-        recovered = log.open([NoteVerifier.parse(vkey) for vkey in keys.vkeys])
+        verifiers = [NoteVerifier.parse(vkey) for vkey in keys.vkeys]
+        recovered = log.open(verifiers)
     except (AuditKeyError, AuditLogError, NoteError) as error:
         raise StartError(f"audit: {error}") from error
     ledger = Ledger(
@@ -59,6 +61,8 @@ def open_ledger(settings: Settings) -> tuple[Ledger, str | None]:
         scribe,
         disk=disk,
         space=Space(audit.reserve),
+        prunes=PruneWatch(folder, verifiers),
+        vkeys=keys.vkeys,
         daily=audit.discovered_daily,
         shared=_SHARED.__contains__,
     )
