@@ -2,13 +2,8 @@
 
 The log keeps no body, and hashes or seals what else could tell of a person, so that no request can
 be rebuilt from a record. It holds what ECDSA needs: the public key, the signature, and the hash of
-the signature base. These members are read, all others are ignored:
-
-- ``public_key`` (a JWK), ``thumbprint``, ``keyid``;
-- ``signature``: the raw octets in base64;
-- ``base_sha256`` or ``base_sha384``: the hash of the signature base in base64, by the key's curve;
-- ``audit_id``, to name the record;
-- ``signature_base``: the base as text, where somebody who may has opened the sealed one.
+the signature base. The base itself is sealed; who signed has it, too. docs/audit-log.md describes
+the members.
 """
 
 from __future__ import annotations
@@ -19,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
-from canonical import CanonicalError, load_key
+from canonical import CanonicalError, canonicalize, load_key
 from canonical.base64 import decode
 from canonical.ecdsa import ecdsa_verifies
+from connector.audit.records import Received, RecordError, parse_record
 from connector.diagnosis.masking import base_lines
 from connector.diagnosis.raw_request import RawRequestError
 
@@ -29,12 +25,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from canonical import Key
+    from connector.audit.records import Caller, Signature
 
 _HASHES: Final[dict[str, tuple[str, Callable[[bytes], Any], hashes.HashAlgorithm]]] = {
-    "ES256": ("base_sha256", sha256, hashes.SHA256()),
-    "ES384": ("base_sha384", sha384, hashes.SHA384()),
+    "ES256": ("sha-256", sha256, hashes.SHA256()),
+    "ES384": ("sha-384", sha384, hashes.SHA384()),
 }
-_TEXTS: Final = ("thumbprint", "keyid", "signature")
+_RECORD: Final = "record"
+"""The member of a line of ``audit show`` that has the record."""
 
 
 class RecordCheck(NamedTuple):
@@ -52,7 +50,7 @@ class RecordExplanation(NamedTuple):
     thumbprint: str
     checks: tuple[RecordCheck, ...]
     base: tuple[str, ...]
-    """The opened base, secrets masked; empty where the record has none."""
+    """The signer's base where it is the one that was signed, secrets masked."""
 
     @property
     def good(self) -> bool:
@@ -61,8 +59,9 @@ class RecordExplanation(NamedTuple):
 
 
 def looks_like_record(document: dict[str, Any]) -> bool:
-    """Whether a JSON object is an audit record of a verified request."""
-    return "public_key" in document and "signature" in document
+    """Whether a JSON object is an audit record, or a line of ``audit show`` with one."""
+    record = document.get(_RECORD, document)
+    return isinstance(record, dict) and {"type", "v", "order"} <= record.keys()
 
 
 def explain_record(document: dict[str, Any], their_base: bytes | None = None) -> RecordExplanation:
@@ -70,84 +69,82 @@ def explain_record(document: dict[str, Any], their_base: bytes | None = None) ->
 
     ``their_base`` is the signer's own base: it is held against the hash.
     """
-    for name in _TEXTS:
-        if not isinstance(document.get(name), str):
-            raise RawRequestError(f"{name} of the audit record is missing or not a string")
+    record = _received(document.get(_RECORD, document))
+    caller, signature = record.caller, record.signature
+    if caller is None or caller.key is None or signature is None:
+        raise RawRequestError("this audit record is of a request that was forwarded unverified")
     try:
-        key = load_key(document["public_key"])
-        signature = decode(document["signature"])
+        key = load_key(caller.key.model_dump(exclude_none=True))
     except CanonicalError as error:
-        raise RawRequestError(f"the audit record's key or signature: {error}") from error
-    base = document.get("signature_base")
-    opened = base.encode("utf-8", "surrogateescape") if isinstance(base, str) else None
-    checks = [_thumbprint(document, key)]
+        raise RawRequestError(f"the audit record's key: {error}") from error
+    checks = [_thumbprint(caller, key)]
     if key.algorithm in _HASHES:
-        checks += _over_hash(document, key, signature, opened, their_base)
+        checks += _over_hash(signature, key, their_base)
     else:
-        checks += _over_base(key, signature, opened, their_base)
-    shown = base_lines(opened) if opened is not None and opened.isascii() else ()
+        checks.append(_over_base(signature, key, their_base))
+    base = b"" if their_base is None or checks[-1].explanation else their_base.removesuffix(b"\n")
+    # Under an older scheme the base holds the body, which is never shown.
+    shown = base.isascii() and caller.scheme == "rfc9421"
     return RecordExplanation(
-        str(document.get("audit_id", "")),
-        document["keyid"],
-        document["thumbprint"],
+        record.audit_id,
+        caller.keyid,
+        caller.thumbprint,
         tuple(checks),
-        shown,
+        base_lines(base) if base and shown else (),
     )
 
 
-def _thumbprint(document: dict[str, Any], key: Key) -> RecordCheck:
-    same = document["thumbprint"] == key.thumbprint
+def _received(document: object) -> Received:
+    try:
+        record = parse_record(canonicalize(document))
+    except (RecordError, CanonicalError) as error:
+        raise RawRequestError(f"the audit record: {error}") from error
+    if not isinstance(record, Received):
+        raise RawRequestError("only an audit record of the type received has a signature")
+    return record
+
+
+def _thumbprint(caller: Caller, key: Key) -> RecordCheck:
+    same = caller.thumbprint == key.thumbprint
     return RecordCheck("thumbprint", "" if same else f"the key's thumbprint is {key.thumbprint}")
 
 
-def _over_hash(
-    document: dict[str, Any],
-    key: Key,
-    signature: bytes,
-    opened: bytes | None,
-    theirs: bytes | None,
-) -> list[RecordCheck]:
+def _over_hash(signature: Signature, key: Key, theirs: bytes | None) -> list[RecordCheck]:
     """ECDSA is verified from the hash alone (RFC 9421 section 3.3.4)."""
-    member, hashed, algorithm = _HASHES[key.algorithm]
-    try:
-        digest = decode(document.get(member, ""))
-    except (CanonicalError, TypeError, AttributeError):
-        digest = b""
-    if len(digest) != algorithm.digest_size:
-        raise RawRequestError(f"{member} of the audit record is not the base64 of a hash")
-    verifies = ecdsa_verifies(key, signature, digest, Prehashed(algorithm))
-    checks = [
-        RecordCheck(
-            "signature over the recorded hash",
-            "" if verifies else "it does not verify with the recorded key",
-        )
-    ]
-    for step, base in (("opened base", opened), ("signer's base", theirs)):
-        if base is not None:
-            same = digest in (hashed(base).digest(), hashed(base.removesuffix(b"\n")).digest())
-            fault = "" if same else "its hash is not the recorded one: another request was signed"
-            checks.append(RecordCheck(f"{step} against the recorded hash", fault))
+    name, hashed, algorithm = _HASHES[key.algorithm]
+    if signature.hash != name:
+        raise RawRequestError(f"the audit record's hash is not {name}, over which its key signs")
+    digest = _decoded(signature.base_hash or "", "base_hash")
+    verifies = ecdsa_verifies(key, _decoded(signature.value, "value"), digest, Prehashed(algorithm))
+    fault = "" if verifies else "it does not verify with the recorded key"
+    checks = [RecordCheck("signature over the recorded hash", fault)]
+    if theirs is not None:
+        same = digest in (hashed(theirs).digest(), hashed(theirs.removesuffix(b"\n")).digest())
+        fault = "" if same else "its hash is not the recorded one: another request was signed"
+        checks.append(RecordCheck("signer's base against the recorded hash", fault))
     return checks
 
 
-def _over_base(
-    key: Key, signature: bytes, opened: bytes | None, theirs: bytes | None
-) -> list[RecordCheck]:
+def _over_base(signature: Signature, key: Key, theirs: bytes | None) -> RecordCheck:
     """Ed25519 signs the base itself (RFC 8032 section 5.1.6): without it nothing can be said."""
-    if opened is None and theirs is None:
+    if theirs is None:
         raise RawRequestError(
-            "an Ed25519 signature needs signature_base in the record, or --their-base"
+            "an Ed25519 signature needs the signature base: give --their-base,"
+            " or open the sealed one with audit reverify"
         )
-    checks = []
-    for step, base in (("opened base", opened), ("signer's base", theirs)):
-        if base is None:
+    value = _decoded(signature.value, "value")
+    fault = "it does not verify over this base"
+    for text in (theirs, theirs.removesuffix(b"\n")):
+        try:
+            key.verify(value, text)
+        except CanonicalError:
             continue
-        fault = "it does not verify over this base"
-        for text in (base, base.removesuffix(b"\n")):
-            try:
-                key.verify(signature, text)
-            except CanonicalError:
-                continue
-            fault = ""
-        checks.append(RecordCheck(f"signature over the {step}", fault))
-    return checks
+        fault = ""
+    return RecordCheck("signature over the signer's base", fault)
+
+
+def _decoded(text: str, name: str) -> bytes:
+    try:
+        return decode(text)
+    except CanonicalError as error:
+        raise RawRequestError(f"the audit record's {name}: {error}") from error

@@ -55,7 +55,7 @@ def as_json(kind: str, explanation: Explanation, notes: Sequence[str] = ()) -> s
 def record_as_text(record: RecordExplanation) -> str:
     """Say what an audit record proves."""
     word = "verified" if record.good else "not verified"
-    lines = [f"{word}: audit record {record.audit_id or '(without audit_id)'}"]
+    lines = [f"{word}: audit record {record.audit_id}"]
     lines.append(f"  keyid {record.keyid!r}, thumbprint {record.thumbprint}")
     lines.append("checks of the record")
     for check in record.checks:
@@ -63,7 +63,7 @@ def record_as_text(record: RecordExplanation) -> str:
         reason = f": {check.explanation}" if check.explanation else ""
         lines.append(f"  {mark}  {check.step}{reason}")
     if record.base:
-        lines.append("signature base, as recorded")
+        lines.append("signature base, as signed")
         lines += _numbered(record.base)
     return "\n".join(lines)
 

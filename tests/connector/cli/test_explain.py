@@ -13,6 +13,7 @@ from connector.cli.main import main
 from connector.diagnosis.generator import keys
 from connector.diagnosis.generator.documents import DOCUMENTS, PLATFORM
 from connector.diagnosis.generator.recipes import NOW, POST, Recipe, change, send
+from tests.connector.audit.test_records import AUDIT_ID, received
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -219,20 +220,18 @@ def test_an_audit_record_is_verified_without_the_request(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     base = send(POST, ()).bases[0]
-    record = {
-        "audit_id": "id",
-        "public_key": keys.public_jwk("platform-2026"),
-        "thumbprint": keys.thumbprint("platform-2026"),
-        "keyid": "platform-2026",
-        "signature": b64encode(keys.sign("platform-2026", base)).decode(),
-        "base_sha256": b64encode(sha256(base).digest()).decode(),
+    record = received(keys.private_jwk("platform-2026"))
+    record["signature"] = {
+        "value": b64encode(keys.sign("platform-2026", base)).decode(),
+        "hash": "sha-256",
+        "base_hash": b64encode(sha256(base).digest()).decode(),
     }
     theirs = tmp_path / "base.txt"
     theirs.write_bytes(base)
     options = ["explain", _file(tmp_path, json.dumps(record).encode())]
 
     assert main([*options, "--their-base", str(theirs)]) == 0
-    assert capsys.readouterr().out.startswith("verified: audit record id\n")
+    assert capsys.readouterr().out.startswith(f"verified: audit record {AUDIT_ID}\n")
 
     theirs.write_bytes(base + b"x")
     assert main([*options, "--their-base", str(theirs), "--json"]) == 1

@@ -10,7 +10,7 @@ from connector.diagnosis.raw_request import RawRequestError
 RAW = b"GET /a HTTP/1.1\nHost: x\n\n"
 CURL = b"curl https://x/a"
 HAR = json.dumps({"method": "GET", "url": "https://x/a", "headers": []}).encode()
-AUDIT = json.dumps({"public_key": {}, "signature": ""}).encode()
+AUDIT = json.dumps({"type": "received", "v": 1, "order": "0"}).encode()
 
 
 def _read(
