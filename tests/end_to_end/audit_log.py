@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from connector.audit.checkpoint import NoteVerifier
@@ -11,9 +12,14 @@ from connector.audit.reading import RecordsMissing, read_records
 from connector.audit.records import parse_record
 from connector.audit.verification import verify
 
+if sys.platform == "linux":
+    import resource
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from tests.end_to_end.gateway import RunningGateway
 
 Record = dict[str, Any]
 _MOST_LOOKS: Final = 20_000
@@ -70,3 +76,10 @@ def whole(home: Path) -> list[Record]:
     assert len(set(received)) == len(received)
     assert sorted(received) == sorted(completed)
     return found
+
+
+def limit_files(gateway: RunningGateway, octets: int | None) -> None:
+    """Bound how long a file of the gateway may become (EFBIG: Python ignores SIGXFSZ)."""
+    pid = gateway.process.pid
+    _, most = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (most if octets is None else octets, most))

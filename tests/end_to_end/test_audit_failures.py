@@ -24,9 +24,6 @@ from tests.end_to_end.platform import CHECKOUTS, ORDERS
 from tests.end_to_end.raw_server import Seen, Visit, answer
 from tests.end_to_end.refusals import check_refusal
 
-if sys.platform == "linux":
-    import resource
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
@@ -172,13 +169,6 @@ def _scene(
 # A quota
 
 
-def _limit(gateway: RunningGateway, octets: int) -> None:
-    """Bound how long a file of the gateway may become (EFBIG: Python ignores SIGXFSZ)."""
-    pid = gateway.process.pid
-    _, most = resource.prlimit(pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(pid, resource.RLIMIT_FSIZE, (octets if octets >= 0 else most, most))
-
-
 _needs_prlimit = pytest.mark.skipif(
     sys.platform != "linux", reason="another process's limits can be set on Linux only"
 )
@@ -190,8 +180,8 @@ def test_behind_a_quota_nothing_is_sent_until_there_is_more(
 ) -> None:
     with _scene(tmp_path, merchant, platform, shop) as scene:
         scene.lasting(
-            lambda: _limit(scene.gateway, 0),
-            lambda: _limit(scene.gateway, -1),
+            lambda: audit_log.limit_files(scene.gateway, 0),
+            lambda: audit_log.limit_files(scene.gateway, None),
             reason="the audit log cannot be written: File too large",
         )
 
@@ -205,8 +195,8 @@ def test_a_line_of_which_a_part_was_written_is_written_again(
         # Once what became of it stands there, too, nothing else comes.
         audit_log.of(tmp_path, done.value("Audit-ID"))
         scene.lasting(
-            lambda: _limit(scene.gateway, scene.segment.stat().st_size + TORN),
-            lambda: _limit(scene.gateway, -1),
+            lambda: audit_log.limit_files(scene.gateway, scene.segment.stat().st_size + TORN),
+            lambda: audit_log.limit_files(scene.gateway, None),
             reason="the audit log cannot be written: File too large",
         )
     abandoned = [
@@ -227,7 +217,7 @@ def test_a_process_that_dies_over_half_a_line_leaves_a_log_that_goes_on(
         done, failing = before.write(), before.write()
         answered = before.accepted(done)
         audit_log.of(tmp_path, answered.value("Audit-ID"))
-        _limit(first, before.segment.stat().st_size + TORN)
+        audit_log.limit_files(first, before.segment.stat().st_size + TORN)
         before.refused(failing)
         before.not_ready("the audit log cannot be written")
         process.kill()

@@ -19,12 +19,13 @@ from tests.end_to_end.platform import CHECKOUTS, VERSION, Draft, Platform
 from tests.end_to_end.refusals import check_refusal, refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.end_to_end.gateway import RunningGateway
     from tests.end_to_end.merchant import Merchant
 
 BODY: Final = b'{"line_items": [{"quantity": 1.0}]}'
+SAID: Final = {"line_items": [{"quantity": 1}]}
 _SCHEMES: Final = {"detached-jws": "https://jws.example/ucp", "talos": "https://talos.example/ucp"}
 PLATFORMS: Final = {name: Platform(url, f"{name}-key") for name, url in _SCHEMES.items()}
 
@@ -57,24 +58,26 @@ def _jws(platform: Platform, payload: bytes, *, encoded: bool, **header: Any) ->
     return f"{start}..{_b64url(r.to_bytes(32) + s.to_bytes(32))}"
 
 
-def _draft(platform: Platform, target: str = CHECKOUTS) -> Draft:
-    draft = Draft("POST", target, body=BODY)
+def _draft(platform: Platform, target: str = CHECKOUTS, body: bytes = BODY) -> Draft:
+    draft = Draft("POST", target, body=body)
     draft.add("Host", AUTHORITY).add("UCP-Agent", f'profile="{platform.profile_url}"')
-    draft.add("Content-Type", "application/json").add("Content-Length", str(len(BODY)))
+    draft.add("Content-Type", "application/json").add("Content-Length", str(len(body)))
     return draft.add("Idempotency-Key", str(uuid.uuid4()))
 
 
-def _detached(platform: Platform, target: str = CHECKOUTS) -> Draft:
-    jws = _jws(platform, BODY, encoded=False, b64=False, crit=["b64"])
-    return _draft(platform, target).add("Request-Signature", jws)
+def detached(platform: Platform, target: str = CHECKOUTS, body: bytes = BODY) -> Draft:
+    """Draft a write that is signed with a detached JWS."""
+    jws = _jws(platform, body, encoded=False, b64=False, crit=["b64"])
+    return _draft(platform, target, body).add("Request-Signature", jws)
 
 
-def _talos(platform: Platform) -> Draft:
-    draft = _draft(platform)
+def talos(platform: Platform, body: bytes = BODY, said: Any = SAID) -> Draft:
+    """Draft a write that is signed in an envelope; ``said`` is what its body says."""
+    draft = _draft(platform, body=body)
     iat, jti = int(time.time()), str(uuid.uuid4())
     meta = f'iat={iat},jti="{jti}"'
     envelope = {
-        "body": {"line_items": [{"quantity": 1}]},
+        "body": said,
         "headers": {
             "content-type": "application/json",
             "idempotency-key": draft.values("Idempotency-Key")[0].decode(),
@@ -91,7 +94,7 @@ def _talos(platform: Platform) -> Draft:
     return draft.add("Talos-Signature-Meta", meta).add("Request-Signature", jws)
 
 
-MAKE: Final = {"detached-jws": _detached, "talos": _talos}
+MAKE: Final[dict[str, Callable[[Platform], Draft]]] = {"detached-jws": detached, "talos": talos}
 
 
 @pytest.mark.parametrize("scheme", MAKE)
@@ -137,14 +140,14 @@ def test_an_altered_body_is_never_forwarded(
 def test_beside_an_rfc_9421_header_a_good_jws_is_never_looked_at(
     gateway: RunningGateway, merchant: Merchant, platform: Platform
 ) -> None:
-    draft = _detached(PLATFORMS["detached-jws"]).add("Signature", "sig1=:AA==:")
+    draft = detached(PLATFORMS["detached-jws"]).add("Signature", "sig1=:AA==:")
     refused(gateway, merchant, platform, draft, "signature_invalid")
 
 
 def test_a_jws_over_the_body_completes_no_checkout(
     gateway: RunningGateway, merchant: Merchant, platform: Platform
 ) -> None:
-    draft = _detached(PLATFORMS["detached-jws"], f"{CHECKOUTS}/chk_1/complete")
+    draft = detached(PLATFORMS["detached-jws"], f"{CHECKOUTS}/chk_1/complete")
     check_refusal(gateway.ask(draft.wire()), "operation_not_permitted")
     assert merchant.requests == []
     assert gateway.ask(platform.signed().wire()).status == 200
