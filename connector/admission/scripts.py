@@ -1,4 +1,4 @@
-"""The two scripts of this room, as the store runs them."""
+"""The scripts of this room, as the store runs them."""
 
 from __future__ import annotations
 
@@ -17,3 +17,4 @@ def _read(name: str) -> Script:
 
 ADMIT: Final = _read("admit")
 SETTLE: Final = _read("settle")
+TOLD: Final = _read("told")

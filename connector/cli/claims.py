@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from connector.admission.claim_record import STATES, NotAClaim, claim_name, shown_time
 from connector.admission.desk import MOST_CLAIMS, ClaimDesk
+from connector.admission.told import MOST_LINES, Told
 from connector.cli.failure import CHECK_FAILED, CommandError
 from connector.cli.table import printable, table
 from connector.settings.loading import ConfigurationError, load_settings
@@ -135,7 +136,9 @@ async def _at_desk(settings: Settings, arguments: argparse.Namespace) -> int:
     )
     try:
         await client.start()
-        return await _RUN[arguments.action](desk, arguments)
+        if arguments.action == "resolve":
+            return await _resolve(desk, Told(client, b"claims"), arguments)
+        return await _LOOK[arguments.action](desk, arguments)
     except StoreUnavailable as error:
         text = error.explanation
         if error.applied and arguments.action == "resolve":
@@ -181,7 +184,7 @@ async def _show(desk: ClaimDesk, arguments: argparse.Namespace) -> int:
     return 0
 
 
-async def _resolve(desk: ClaimDesk, arguments: argparse.Namespace) -> int:
+async def _resolve(desk: ClaimDesk, told: Told, arguments: argparse.Namespace) -> int:
     by = _login_name() if arguments.by is None else arguments.by
     try:
         resolution = await desk.resolve(
@@ -195,6 +198,8 @@ async def _resolve(desk: ClaimDesk, arguments: argparse.Namespace) -> int:
         else:
             sys.stderr.write(resolution.line())
             sys.stdout.write(f"{resolution.claim_id}: {resolution.outcome}\n")
+        sys.stdout.flush()
+        await _leave(told, resolution.line())
         return 0
     if not arguments.json:
         raise CommandError(resolution.explanation, status=CHECK_FAILED)
@@ -208,10 +213,22 @@ async def _resolve(desk: ClaimDesk, arguments: argparse.Namespace) -> int:
     return CHECK_FAILED
 
 
-_RUN: Final[dict[str, Callable[[ClaimDesk, argparse.Namespace], Awaitable[int]]]] = {
+async def _leave(told: Told, line: str) -> None:
+    """Have a gateway write it into its audit log."""
+    try:
+        left = await told.push(line)
+    except StoreUnavailable as error:
+        why = error.explanation
+    else:
+        if left:
+            return
+        why = f"{MOST_LINES} resolutions wait already: does a gateway run?"
+    raise CommandError(f"it is resolved, but no audit log will have it: {why}", status=CHECK_FAILED)
+
+
+_LOOK: Final[dict[str, Callable[[ClaimDesk, argparse.Namespace], Awaitable[int]]]] = {
     "list": _list,
     "show": _show,
-    "resolve": _resolve,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING, Final
 
 from connector.admission.claims import LEASE, RENEWAL
@@ -11,10 +12,11 @@ from connector.admission.leases import Leases
 from connector.admission.limits import Limit
 from connector.admission.local import Concurrency, Stored, Totals, WithoutStore, limiter
 from connector.admission.plans import make_plan
-from connector.admission.scripts import ADMIT, SETTLE
+from connector.admission.scripts import ADMIT, SETTLE, TOLD
 from connector.admission.sealing import Sealer
 from connector.admission.settlement import Settlement
 from connector.admission.settling import Settler
+from connector.admission.told import Told
 from connector.admission.watch import StoreWatch
 from connector.egress.urls import normalise
 from connector.settings.fields import secret_octets
@@ -46,7 +48,7 @@ def open_client(store: Store) -> StoreClient:
         store.url.get_secret_value(),
         directory=store.directory,
         timeout=store.timeout,
-        scripts=(ADMIT, SETTLE),
+        scripts=(ADMIT, SETTLE, TOLD),
     )
 
 
@@ -113,6 +115,10 @@ class Admissions:
         """Make what an operator works with."""
         store = self._settings.store
         return ClaimDesk(self.client, keep=store.idempotency_ttl, tombstone=store.tombstone_ttl)
+
+    def told(self) -> Told:
+        """Make what brings operators' words from beside the gateways."""
+        return Told(self.client, secrets.token_hex(8).encode())
 
     def figures(self) -> tuple[bool, int, int, int]:
         """Return what metrics tell: up, failed calls, leases held, settlements that wait."""

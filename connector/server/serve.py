@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 import signal
@@ -36,6 +35,7 @@ from connector.server.process import (
     uvicorn_options,
 )
 from connector.server.publish import keep_all_published
+from connector.server.resolutions import keep_writing_down, teller
 from connector.server.signing_keys import SigningKeys
 from connector.settings.inert import inert_settings
 from connector.settings.loading import load_settings
@@ -50,14 +50,9 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-    from connector.audit.ledger import Ledger
     from connector.ingress.front import Ingress
     from connector.settings.schema import Settings
 
-_RESOLUTION: Final = (
-    *("audit_id", "merchant", "operation", "claim", "outcome", "reason", "before"),
-)
-"""Members of a resolution's decision line that go into the audit log."""
 _logger = logging.getLogger("connector.server")
 # What a request may take beside the merchant's own time, once the process was told to stop.
 _DRAIN_MARGIN: Final = 5.0
@@ -117,12 +112,13 @@ async def _serve(
         passing=lambda: ledger.warning,
     )
     ingress = _ingress_config(settings, build_ingress(settings, gateway, clock))
-    admin = _admin_config(settings, health, metrics, admissions, _told(log, ledger))
+    admin = _admin_config(settings, health, metrics, admissions, teller(log, ledger))
     reload = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload.set)
     background = [
         asyncio.create_task(keep_all_published(settings, lanes)),
         asyncio.create_task(keys.watch(reload)),
+        asyncio.create_task(keep_writing_down(admissions.told(), admissions.watch, ledger)),
     ]
 
     def started(address: str, admin_address: str) -> None:
@@ -212,18 +208,6 @@ def _admin_config(
         tell=tell,
     )
     return uvicorn.Config(application, timeout_graceful_shutdown=1, **uvicorn_options())
-
-
-def _told(log: DecisionLog, ledger: Ledger) -> Callable[[str], None]:
-    """Return what tells of a resolution: in a decision line, and in the audit log."""
-
-    def tell(line: str) -> None:
-        log.write(line)
-        said = json.loads(line)
-        details = {name: said[name] for name in _RESOLUTION}
-        ledger.administer("resolve_claim", said["by"], details)
-
-    return tell
 
 
 def _warnings(settings: Settings) -> list[str]:

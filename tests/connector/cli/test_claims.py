@@ -6,8 +6,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from connector.admission.told import MOST_LINES, Told
 from connector.cli.main import main
-from tests.connector.admission.claims_in_store import AUDIT_ID, TOKEN, fields_of, put_claim
+from tests.connector.admission.claims_in_store import (
+    AUDIT_ID,
+    TOKEN,
+    fields_of,
+    put_claim,
+    with_client,
+)
 from tests.store_servers import free_port, running_server
 
 if TYPE_CHECKING:
@@ -23,6 +30,7 @@ merchants:
     authorities: [shop.example.com]
     upstream: {url: "http://127.0.0.1:8182"}
 """
+TOLD: Final = "ucp1:{administration}:told"
 ABSENT: Final = f"{'a' * 32}.{'b' * 64}"
 
 
@@ -183,6 +191,34 @@ def test_a_resolution_for_machines_is_its_decision_line(
     assert (decision["outcome"], decision["by"]) == ("not_executed", "grace")
     assert claims.told == ""
     assert fields_of(server, claim)[b"state"] == b"released"
+
+
+def test_a_resolution_is_left_for_the_audit_log_of_a_gateway(
+    claims: Command, server: StoreServer
+) -> None:
+    claims("resolve", put_claim(server), "--executed", "--reason", "order 17")
+    said = claims.told
+    assert with_client(server, lambda client: Told(client, b"gateway").take()) == [said.encode()]
+    claims("resolve", ABSENT, "--executed", "--reason", "order 17", status=1)
+    assert server.ask("GET", TOLD) == said.encode()
+
+
+def test_a_resolution_that_no_audit_log_will_have_fails_and_says_so(
+    claims: Command, server: StoreServer
+) -> None:
+    server.ask("SET", TOLD, "{}\n" * MOST_LINES)
+    claim = put_claim(server)
+    said = claims("resolve", claim, "--executed", "--reason", "order 17", status=1)
+    assert said == f"{claim}: executed\n"
+    assert "resolved, but no audit log will have it: 1000 resolutions wait" in claims.told
+    assert fields_of(server, claim)[b"state"] == b"completed"
+    server.ask("DEL", TOLD)
+    server.ask("HSET", TOLD, "not", "a text")
+    (said_to_machines,) = claims.json(
+        "resolve", put_claim(server), "--executed", "--reason", "order 18", status=1
+    )
+    assert said_to_machines["reason"] == "order 18"
+    assert "resolved, but no audit log will have it: " in claims.told
 
 
 def test_who_has_no_login_name_is_a_number(
