@@ -62,8 +62,9 @@ check-deployment: venv
 faults: venv ## Kill and pause gateways at every step, fifty times each (a quarter of an hour)
 	@exec $(BIN)/python -m tests.faults --rounds $(or $(ROUNDS),50)
 
-bench: venv ## Measure the gateway beside the alternatives (minutes)
-	@exec $(BIN)/python -m bench
+bench: venv ## Measure the gateway beside the alternatives, and its audit log (minutes)
+	@status=0; $(BIN)/python -m bench || status=$$?; \
+		$(BIN)/python -m bench.audit || status=$$?; exit $$status
 
 fuzz: venv ## Fuzz the parsers of canonical/ under atheris, a minute each
 	@$(BIN)/python -c "import atheris" 2>/dev/null || { \

@@ -29,7 +29,7 @@ RESULTS: Final = ROOT / "bench" / "results" / "last.json"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Return 0 if every control holds and no floor is missed, 1 if not, 2 if it cannot run."""
     options = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _on_sigterm)
+    signal.signal(signal.SIGTERM, on_sigterm)
     try:
         return _run(options)
     except BenchError as error:
@@ -59,8 +59,8 @@ def _run(options: argparse.Namespace) -> int:
     cores = choose_cores()
     plan = Plan(options.rounds, options.seconds, names)
     with tempfile.TemporaryDirectory(prefix="ucp-bench-") as folder:
-        results = Bench(plan, Place(Path(folder), cores), _tell).run()
-    _tell("")
+        results = Bench(plan, Place(Path(folder), cores), tell).run()
+    tell("")
     report = Report(
         date=datetime.now(UTC).date().isoformat(),
         rounds=plan.rounds,
@@ -89,12 +89,12 @@ def _save(path: Path, report: Report) -> None:
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def _tell(line: str) -> None:
+def tell(line: str) -> None:
     if sys.stderr.isatty():
         print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
 
 
-def _on_sigterm(_number: int, _frame: object) -> NoReturn:
+def on_sigterm(_number: int, _frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 

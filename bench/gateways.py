@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sys
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from bench.requests import Platform
     from bench.stores import Store
 
+WHOLE: Final = "gateway-whole"
+WHOLE_OS: Final = "gateway-whole-os"
 FORWARD: Final = "gateway-forward"
 UNIX: Final = "gateway-unix"
 TCP: Final = "gateway-tcp"
@@ -25,6 +28,8 @@ REDIS_PY_UNIX: Final = "redis-py-unix"
 REDIS_PY_TCP: Final = "redis-py-tcp"
 
 GATEWAYS: Final = {
+    WHOLE: "**UCP connector**, all of it: verify, admit, log (`fsync`), forward, sign the answer",
+    WHOLE_OS: "**UCP connector**, all of it, the log with `durability: os`",
     FORWARD: "**UCP connector**, verify and forward: admission left out",
     UNIX: "**UCP connector**, verify, admit and forward: store on a unix socket",
     TCP: "**UCP connector**, verify, admit and forward: store on TCP",
@@ -33,23 +38,46 @@ GATEWAYS: Final = {
     REDIS_PY_TCP: "(d) the same gateway over redis-py: store on TCP",
 }
 ADMITTING: Final = frozenset(GATEWAYS) - {FORWARD}
+LOGGING: Final = frozenset({WHOLE, WHOLE_OS})
+"""Those that also write their audit log and sign their answers."""
 
-_VARIANTS: Final = {FORWARD: "forward", REDIS_PY_UNIX: "redis-py", REDIS_PY_TCP: "redis-py"}
+_VARIANTS: Final = {
+    FORWARD: "forward",
+    **dict.fromkeys((UNIX, TCP, EMBEDDED), "unlogged"),
+    **dict.fromkeys((REDIS_PY_UNIX, REDIS_PY_TCP), "redis-py"),
+}
 _STORE: Final = "store"
 
 
 def gateway_settings(
-    port: int, admin_port: int, merchant_port: int, platform: Platform, folder: Path, url: str
+    port: int,
+    admin_port: int,
+    merchant_port: int,
+    platform: Platform,
+    folder: Path,
+    url: str,
+    *,
+    signing: bool = False,
+    durability: str = "fsync",
 ) -> dict[str, Any]:
     """Return the configuration of the gateway under test: the defaults, rates out of the way.
 
-    ``url`` is the store's. Answers are not signed, for none of the others signs them.
+    ``url`` is the store's. Answers are signed where everything is measured, and not beside others,
+    none of which signs them. The audit log keeps signature bases, which costs a little more than
+    the default.
     """
     plenty = "1000000/s"
     return {
         "listen": {"host": HOST, "port": port, "workers": 1},
         "admin": {"host": HOST, "port": admin_port},
         "store": {"url": url, "directory": str(directory(folder))},
+        "audit": {
+            "directory": str(folder / "audit"),
+            "keys": str(folder / "audit-keys"),
+            "instance": "bench",
+            "durability": durability,
+            "evidence_key": base64.b64encode(b"e" * 32).decode("ascii"),
+        },
         "rates": {"reads": plenty, "writes": plenty, "per_peer": plenty},
         "merchants": [
             {
@@ -58,7 +86,7 @@ def gateway_settings(
                 "scheme": "https",
                 "upstream": {"url": f"http://{HOST}:{merchant_port}"},
                 "profile": {"source": "file", "file": str(folder / "profile.json")},
-                "responses": {"sign": False},
+                "responses": {"sign": signing},
                 "platforms": {
                     "registered": [
                         {
@@ -91,7 +119,16 @@ def gateway_command(
         url = "embedded:"
     else:
         url = store.url if name in {TCP, REDIS_PY_TCP} else store.unix_url
-    settings = gateway_settings(port, free_port(), merchant_port, platform, home, url)
+    settings = gateway_settings(
+        port,
+        free_port(),
+        merchant_port,
+        platform,
+        home,
+        url,
+        signing=name in LOGGING,
+        durability="os" if name == WHOLE_OS else "fsync",
+    )
     config = home / "gateway.yaml"
     config.write_text(yaml.safe_dump(settings), encoding="utf-8")
     variant = _VARIANTS.get(name)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from bench.calls import measure_calls
 from bench.contenders import GENERATOR, VERIFYING, Place, contender, merchant
-from bench.gateways import ADMITTING, EMBEDDED, GATEWAYS, UNIX, directory
+from bench.gateways import ADMITTING, EMBEDDED, GATEWAYS, UNIX, WHOLE, directory
 from bench.load import generate
 from bench.machine import BenchError, ecdsa_rate
 from bench.overhead import measure_overheads
@@ -82,7 +82,7 @@ class Bench:
             self._warm_up(servers)
             for number in range(self._plan.rounds):
                 self._round(number, servers, shop)
-            ours = next((name for name in (UNIX, *GATEWAYS) if name in servers), None)
+            ours = next((name for name in (WHOLE, UNIX, *GATEWAYS) if name in servers), None)
             if ours is not None:
                 self._steps(servers[ours], shop, shared)
         return self._results
@@ -139,7 +139,7 @@ class Bench:
             with self._pool(method, _CONTROL_POOL, TAMPERINGS[method]) as pool:
                 for name in order:
                     # The others show once that they do verify.
-                    if name == UNIX or (name in VERIFYING and number == 0):
+                    if name == WHOLE or (name in VERIFYING and number == 0):
                         self._tell(f"{where}: {name}, tampered {method}")
                         self._control(number, servers[name], method, pool, shop)
 

@@ -54,13 +54,13 @@ def render(report: Report) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def insert_table(document: str, text: str) -> str:
+def insert_table(document: str, text: str, first: str = BEGIN, last: str = END) -> str:
     """Return the document with the text between the two marks; raises ValueError without them."""
-    before, begin, rest = document.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    before, begin, rest = document.partition(first)
+    _, end, after = rest.partition(last)
     if not begin or not end:
-        raise ValueError(f"no {BEGIN} and {END} in the document")
-    return f"{before}{BEGIN}\n{text}{END}{after}"
+        raise ValueError(f"no {first} and {last} in the document")
+    return f"{before}{first}\n{text}{last}{after}"
 
 
 def _introduction(report: Report) -> str:

@@ -17,12 +17,14 @@ from bench.gateways import gateway_settings
 from bench.load import CONNECTIONS
 from bench.results import Step
 from canonical import Request, load_key, signature_base
+from connector.audit.redaction import EvidenceSealer, Redactor
+from connector.audit.rendering import Scribe
 from connector.authentication.body import check_body
 from connector.authentication.permission import permit
 from connector.server.admissions import Admissions
 from connector.server.build import build_discovery, build_lane
 from connector.settings.loading import settings_from
-from connector.steps import Answer, Operation, Received
+from connector.steps import Admission, Answer, Operation, Received
 from connector.telemetry.journal import new_audit_id
 from connector.telemetry.metrics import Metrics
 from connector.transports.media import check_media
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 
     from bench.requests import Platform
     from connector.gateway import Lane
-    from connector.steps import Admission, Caller
+    from connector.steps import Caller
     from connector.transports.rest import RestTransport
 
 _Item = TypeVar("_Item")
@@ -45,6 +47,9 @@ _AUDIT_ID: Final = "019aa3d4-0000-7000-8000-000000000000"
 _EXCHANGE: Final = f"exchange with the merchant, {CONNECTIONS} at a time"
 _ADMIT: Final = f"admission: rates, and a write's claim, {CONNECTIONS} at a time"
 _SETTLE: Final = f"settlement: the answer is recorded, {CONNECTIONS} at a time"
+_RECORDS: Final = "the audit log's two records, put together"
+_SCRIBE: Final = Scribe(Redactor("h1", b"r" * 32), EvidenceSealer(b"e" * 32), f"sha-256:{'0' * 64}")
+_ADMITTED: Final = Admission("admitted", [])
 _ANSWER: Final = Answer(
     200,
     [
@@ -140,6 +145,21 @@ async def inner_steps(
         return operation
 
     seconds["operation, permission"], operations = _timed(name_operation, range(count))
+
+    def write_down(index: int) -> None:
+        one, rule = received[index], examined[index][0]
+        template = "" if rule is None else rule.path
+        _SCRIBE.received(one, caller, operations[index], _ADMITTED, _AUDIT_ID, template)
+        _SCRIBE.completed(
+            _AUDIT_ID,
+            one.merchant,
+            decision="accept",
+            outcome="answered",
+            status=200,
+            octets=256,
+        )
+
+    seconds[_RECORDS], _ = _timed(write_down, range(count))
     seconds["header lines for the merchant"], heads = _timed(
         lambda pair: lane.forwarding.verified(pair[0], caller, pair[1], new_audit_id(pair[0].at)),
         list(zip(received, operations, strict=True)),

@@ -6,7 +6,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Final
 
 from bench.figures import microseconds, rate, times
-from bench.gateways import FORWARD, UNIX
+from bench.gateways import FORWARD, UNIX, WHOLE
 from bench.results import Step, quotients, spread
 
 if TYPE_CHECKING:
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 METHODS: Final = {"GET": "GET", "POST": "POST, 512 B of JSON"}
 _WHOLE: Final = {
     FORWARD: "verified, forwarded and answered, admission left out",
-    UNIX: "verified, admitted, forwarded, settled and answered: all of it, unix socket",
+    UNIX: "verified, admitted, forwarded, settled and answered, unix socket",
+    WHOLE: "verified, admitted, written down, forwarded, settled, signed and answered: all of it",
 }
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from bench.contenders import NODE, STARLETTE, VERIFYING
 from bench.figures import factor, times
-from bench.gateways import ADMITTING, FORWARD, TCP, UNIX
+from bench.gateways import ADMITTING, FORWARD, TCP, UNIX, WHOLE
 from bench.results import quotients
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ class Aim(NamedTuple):
 
 LIMIT: Final = "limit"
 AIMS: Final = (
+    Aim(WHOLE, LIMIT, 0.23, 0.33),
     Aim(FORWARD, LIMIT, 0.38, 0.50),
     Aim(FORWARD, STARLETTE, 10.0, 15.0),
     Aim(FORWARD, NODE, 1.2, 1.5),
@@ -37,6 +38,7 @@ AIMS: Final = (
 )
 """``embedded:`` has none: how long its disk takes decides."""
 _NAMES: Final = {
+    WHOLE: "all of it",
     FORWARD: "verify and forward",
     UNIX: "with admission, unix socket",
     TCP: "with admission, TCP",

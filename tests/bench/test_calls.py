@@ -5,19 +5,20 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from bench.baselines import gateway_variant
 from bench.baselines.redis_py import RedisPyClient
 from bench.calls import CLAIMED, OURS, READ, REDIS_PY, SETTLED, measure_calls
 from bench.requests import Platform
 from bench.steps import admission_steps, inner_steps, make_lane
 from bench.stores import Store, embedded
-from connector.server import admissions
+from connector.audit.ledger import Ledger
+from connector.server import admissions, auditing
 from connector.store.directory import SOCKET
 from tests.store_servers import running_server
 
 if TYPE_CHECKING:
-    import pytest
-
     from connector.admission.control import AdmissionControl
 
 
@@ -52,6 +53,11 @@ def test_an_embedded_store_is_found_and_leaves_the_contenders_core(tmp_path: Pat
             os.sched_getaffinity(int(thread.name)) == cores
             for thread in Path(f"/proc/{server.pid}/task").iterdir()
         )
+
+
+@pytest.fixture(autouse=True)
+def _exchanged_parts_go_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auditing, "Ledger", Ledger)
 
 
 def test_the_variant_over_redis_py_admits_and_settles(
