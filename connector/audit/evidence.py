@@ -140,6 +140,9 @@ class Evidence:
     def _checkpoint(self) -> None:
         files = self._growth.partial()
         for path, octets in files:
+            if path not in self._partial:
+                # Where this checkpoint fails, the next one removes it.
+                self._partial.append(path)
             self._disk.put(path, octets)
         size = self._growth.size
         text = Checkpoint(self._origin, size, self._growth.root()).text()

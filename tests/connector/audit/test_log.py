@@ -372,6 +372,31 @@ def test_evidence_that_cannot_be_written_refuses_too_and_is_made_up_for(tmp_path
     assert len(check_signed(tmp_path)) == 602
 
 
+def test_what_was_written_for_a_checkpoint_that_failed_is_removed(tmp_path: Path) -> None:
+    class HalfFailing(Disk):
+        fails = True
+
+        def put(self, path: str, octets: bytes) -> None:
+            if self.fails and path.startswith("tile/0/"):
+                raise OSError(errno.ENOSPC, "it fails", path)
+            super().put(path, octets)
+
+    disk = HalfFailing(tmp_path)
+
+    async def act(log: AuditLog) -> None:
+        await log.append(received(0))
+        await until(lambda: log.problem is not None)
+        log.note(completed(0))
+        await until(lambda: log.records == 2)
+        disk.fails = False
+        await well_again(log)
+
+    with_log(tmp_path, act, disk)
+    assert len(check_signed(tmp_path)) == 3
+    partial = sorted(str(each.relative_to(tmp_path)) for each in tmp_path.glob("tile/**/*.p/*"))
+    assert partial == ["tile/0/000.p/3", "tile/entries/000.p/3"]
+
+
 def test_nobody_waits_longer_than_the_deadline(tmp_path: Path) -> None:
     class Slow(Disk):
         def __init__(self, folder: Path) -> None:
