@@ -52,7 +52,7 @@ _STATES: Final = {"outcome_unknown": {"operation_state": "unknown", "safe_new_ke
 _AFTER_VERIFICATION: Final = frozenset(
     {
         *("unknown_operation", "operation_not_permitted", "outcome_unknown", "overloaded"),
-        *("idempotency_key_missing", "idempotency_key_invalid"),
+        *("idempotency_key_missing", "idempotency_key_invalid", "rate_limited"),
         *("upstream_unreachable", "upstream_timeout", "audit_unavailable"),
     }
 )

@@ -20,8 +20,8 @@ from tests.end_to_end.gateway import (
     running_gateway,
     start,
 )
-from tests.end_to_end.platform import CHECKOUTS, ORDERS
-from tests.end_to_end.raw_server import Seen, Visit, answer
+from tests.end_to_end.platform import CHECKOUTS, ORDERS, Platform
+from tests.end_to_end.raw_server import RawServer, Seen, Visit, answer
 from tests.end_to_end.refusals import check_refusal
 
 if TYPE_CHECKING:
@@ -30,11 +30,12 @@ if TYPE_CHECKING:
 
     from tests.end_to_end.client import Answer
     from tests.end_to_end.merchant import Merchant
-    from tests.end_to_end.platform import Draft, Platform
+    from tests.end_to_end.platform import Draft
 
 BODY: Final = b'{"line_items": []}'
 KIBIBYTE: Final = 1 << 10
 MEBIBYTE: Final = 1 << 20
+OBSERVED: Final = "observed.example.com"
 TORN: Final = 100
 """Octets of a line that still fit: fewer than any has."""
 ERRORS: Final = ("the audit log cannot be written", "are left on the disk of the audit log")
@@ -117,6 +118,7 @@ class _Scene:
         begin()
         self.refused(failing)
         self.refused(self._platform.signed(target=f"{ORDERS}/1"))
+        self.refused(self._platform.draft(target=f"{ORDERS}/1").put("Host", OBSERVED))
         self.not_ready(reason)
         assert not self.up()
         self.refused(failing)
@@ -159,7 +161,15 @@ def _scene(
     under: list[str] | None = None,
     **audit: Any,
 ) -> Iterator[_Scene]:
-    settings = configuration(shop, audit=audit)
+    observed = {
+        **shop,
+        "id": "observed",
+        "authorities": [OBSERVED],
+        "enforcement": {"signatures": "insecure_observe"},
+    }
+    settings = configuration(
+        shop, observed, audit=audit, discovery={"insecure_allow_loopback_profiles": True}
+    )
     with running_gateway(home, settings, errors=ERRORS, under=under or []) as gateway:
         scene = _Scene(gateway, home, merchant, platform)
         yield scene
@@ -398,3 +408,32 @@ def test_while_there_is_no_reserve_what_was_sent_is_closed_and_nothing_else_is_s
         filler.unlink()
         scene.gateway.await_ready()
         scene.accepted(failing)
+
+
+# A part of it for those whom nobody knows
+
+
+def test_who_is_not_registered_is_refused_where_their_part_of_the_log_is_full(
+    shop: dict[str, Any], merchant: Merchant, platform: Platform, tmp_path: Path
+) -> None:
+    with (
+        RawServer() as profiles,
+        _scene(tmp_path, merchant, platform, shop, discovered_daily=4 * KIBIBYTE) as scene,
+    ):
+        stranger = Platform(f"{profiles.origin}/.well-known/ucp")
+        profiles.default = answer(stranger.profile())
+        while (answered := scene.gateway.ask(stranger.signed().wire())).status == 200:
+            pass
+        before = len(merchant.requests)
+        assert 0 < before < 4 * KIBIBYTE // 500
+        check_refusal(answered, "rate_limited")
+        scene.gateway.expect_decision(answered, decision="reject", reason="audit_budget")
+        (denied,) = audit_log.of(tmp_path, answered.value("Audit-ID"), 1)
+        assert (denied["type"], denied["reason"]) == ("denied", "audit_budget")
+        assert denied["caller"]["tier"] == "discovered"
+        write = scene.gateway.ask(stranger.signed("POST", CHECKOUTS, BODY).wire())
+        check_refusal(write, "rate_limited")
+        assert len(merchant.requests) == before
+        # Those who are registered notice nothing.
+        scene.accepted()
+        assert scene.gateway.admin("/readyz").status == 200
