@@ -96,6 +96,7 @@ _KILLED: Final = (
     Row("verify", KILL, ABSENT, (EXECUTED,), 1, COMPLETED),
     # Claimed and not sent; but nobody who is left can know that.
     Row("admit", KILL, CLAIMED, _WAIT, 0, LAPSED),
+    Row("record", KILL, CLAIMED, _WAIT, 0, LAPSED),
     Row(SENT, KILL, CLAIMED, _WAIT, 1, LAPSED),
     Row(HALF, KILL, CLAIMED, _WAIT, 1, LAPSED),
     Row(STREAMING, KILL, CLAIMED, _WAIT, 1, LAPSED),
@@ -132,6 +133,7 @@ _SLEPT: Final = (
     _slept("verify", ABSENT, (EXECUTED,), REPLAYED, (REPLAYED,)),
     # Its lease is over, so it does not send; it knows that nothing was sent, and says so.
     _slept("admit", CLAIMED, _WAIT, OVERLOADED, (EXECUTED, REPLAYED)),
+    _slept("record", CLAIMED, _WAIT, OVERLOADED, (EXECUTED, REPLAYED)),
     # Its late answer is believed: UNKNOWN becomes COMPLETED with the same token.
     _slept(SENT, CLAIMED, _WAIT, EXECUTED, (REPLAYED,)),
     _slept(HALF, CLAIMED, _WAIT, EXECUTED, (REPLAYED,)),

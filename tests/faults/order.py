@@ -99,13 +99,13 @@ def play(folder: Path, store: StoreServer, kills: int) -> Kills:
             if time.monotonic() > deadline:
                 break
             merchant.forget()
-            with gateway(path, {}) as running:
+            with gateway(path, {}, folder / "audit") as running:
                 _load_and_kill(running, platform)
             seen = {each.values("Audit-ID")[0] for each in merchant.requests}
             missing = seen - _received(folder)
             assert not missing, f"sent, and not written down: {missing}"
             sent, done = sent + len(seen), done + 1
-        with gateway(path, {}) as running:
+        with gateway(path, {}, folder / "audit") as running:
             end_well(running)
     return Kills(done, sent, _verified(folder))
 

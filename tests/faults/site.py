@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import uuid
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+AUDIT: Final = "UCP_CONNECTOR__AUDIT__DIRECTORY"
 _SLOW: Final = "2s"
 """``store.timeout``: the machine may be busy; a store that is gone is not what is tested here."""
 
@@ -69,12 +71,18 @@ def open_site(folder: Path, lease: float) -> Iterator[Site]:
 
 
 @contextmanager
-def gateway(path: Path, fault: dict[str, Any]) -> Iterator[RunningGateway]:
-    """Run ``serve`` with a fault to come; whatever has become of it, it is gone in the end."""
+def gateway(
+    path: Path, fault: dict[str, Any], audit: Path | None = None
+) -> Iterator[RunningGateway]:
+    """Run ``serve`` with a fault to come; whatever has become of it, it is gone in the end.
+
+    It writes an audit log of its own, or that in the folder ``audit``.
+    """
+    folder = audit or path.parent / f"audit-{uuid.uuid4()}"
     process = subprocess.Popen(  # noqa: S603 - our own interpreter and command
         [sys.executable, "-m", "connector.cli.main", "serve", "-c", str(path)],
         cwd=ROOT,
-        env=_environment() | {SWITCH: json.dumps(fault)},
+        env=_environment() | {SWITCH: json.dumps(fault), AUDIT: str(folder)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
