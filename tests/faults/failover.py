@@ -58,12 +58,12 @@ _AT_ONCE: Final = 3
 """Failovers at once: sentinels wait more than they compute."""
 _EXPLAINED: Final = f"""\
 `python -m tests.faults.failover --write-docs` has failovers with a master, two replicas and three
-sentinels (0.5 s without a word, and a master counts as gone), two gateways, {_WRITERS} writers and a
-merchant that takes {_WORK} s. Counted are the writes that were answered 201, before the failover or
-after it; those of them of which the new master has no claim, or the claim without the answer (it
+sentinels (0.5 s without a word, and a master counts as gone), two gateways, {_WRITERS} writers and
+a merchant that takes {_WORK} s. Counted are the writes that were answered 201, before the failover
+or after it; those of them of which the new master has no claim, or the claim without the answer (it
 becomes UNKNOWN); keys that the merchant executed twice because a platform was still asking ("at
 once"), and because a write without a claim was sent once more afterwards; and, at the median, the
-time until new writes had passed through both gateways, of which the sentinels take most.
+time until new writes had passed through both gateways, the sentinels' own time included.
 """
 
 
