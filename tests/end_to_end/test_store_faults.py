@@ -17,6 +17,8 @@ from connector.cli.main import main
 from tests.end_to_end.gateway import ROOT
 from tests.end_to_end.load import Load, Shop, new_write
 from tests.end_to_end.pair import running_pair
+from tests.end_to_end.platform import CHECKOUTS, ORDERS
+from tests.end_to_end.refusals import check_refusal
 from tests.store_servers import HOST, binaries, free_port, running_server
 from tests.store_topologies import running_cluster, running_sentinel
 
@@ -237,14 +239,17 @@ def test_a_store_that_may_evict_is_not_used(
         running_server(folder / "store", *DURABLE) as store,
         _scene(tmp_path, merchant, platform, store.url, "maxmemory-policy") as scene,
     ):
-
-        def evict() -> None:
-            store.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
-            for gateway in scene.pair.gateways:
-                gateway.warned("maxmemory-policy is allkeys-lru")
-                assert gateway.admin("/readyz").status == 503
-
-        scene.play(evict, lambda: store.ask("CONFIG", "SET", "maxmemory-policy", "noeviction"))
+        scene.load.await_executed(0.0, SOME)
+        store.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+        for gateway in scene.pair.gateways:
+            gateway.warned("maxmemory-policy is allkeys-lru")
+            assert gateway.admin("/readyz").status == 503
+            # The load may be waiting for the other gateway, which has looked sooner or later.
+            refused = gateway.ask(platform.signed("POST", CHECKOUTS, b"{}").wire())
+            check_refusal(refused, "store_unavailable")
+            assert gateway.ask(platform.signed("GET", f"{ORDERS}/1").wire()).status == 200
+        store.ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
+        scene.load.await_executed(time.monotonic())
         for gateway in scene.pair.gateways:
             gateway.await_ready()
 
