@@ -60,7 +60,8 @@ check-deployment: venv
 	@$(BIN)/python -m pytest -q --no-header -p no:cacheprovider tests/project
 
 faults: venv ## Kill and pause gateways at every step, fifty times each (a quarter of an hour)
-	@exec $(BIN)/python -m tests.faults --rounds $(or $(ROUNDS),50)
+	@$(BIN)/python -m tests.faults --rounds $(or $(ROUNDS),50)
+	@exec $(BIN)/python -m tests.faults.failover
 
 bench: venv ## Measure the gateway beside the alternatives, and its audit log (minutes)
 	@status=0; $(BIN)/python -m bench || status=$$?; \

@@ -74,6 +74,8 @@ class Caller(NamedTuple):
     """``nonce`` of the signature, ``jti`` of a Talos envelope."""
     others: tuple[Times, ...] = ()
     """Times of the other signatures that could have vouched in this one's place."""
+    rider: bytes = b""
+    """Signing input of a detached JWS that came along, verified, and would be taken by itself."""
 
 
 class Operation(NamedTuple):

@@ -2,13 +2,11 @@
 -- claims.py and limits.py, against which the tests run it.
 --
 -- KEYS  read:   reads' rate [, once]
---       write:  reads' rate, writes' rate, claim, answer [, body] [, once]
+--       write:  reads' rate, writes' rate, claim, answer [, once]
 -- ARGV  1 read|write   2 enforce the rates: 1|0   3, 4 reads' interval and tolerance (µs; 0: none)
---       5 what "once" is: empty, nonce or signature   6 how long a nonce is kept (ms)   7 token
+--       5 what "once" is: empty, nonce, signature or ride   6 how long a nonce is kept (ms)   7 token
 --       write: 8, 9 writes' interval and tolerance   10 payload   11 lease (µs)
 --              12 a write of unknown outcome may be sent again: 1|0   13 about (JSON)
---              14 how the body was vouched for, where a JWS over it alone would do: jws, whole or
---                 empty   15 how long that is remembered (ms)
 -- Reply  word, rate that counts (1 reads, 2 writes), how far that is ahead (µs),
 --        how long to wait (µs; 0 within the rate), the recorded answer, the claim's token
 local clock = redis.call('TIME')
@@ -43,28 +41,23 @@ end
 
 if kind ~= '' then
   local mark = redis.call('GET', KEYS[#KEYS])
+  local mine = is_write and KEYS[3] .. payload
   if kind == 'signature' then
-    if mark and mark ~= KEYS[3] .. payload then
+    if mark and mark ~= mine and mark ~= 'ride:' .. mine then
       word = 'seen'
     elseif mark and not state then
       word = 'gone'
     end
+  elseif kind == 'ride' then
+    -- A JWS came along with what vouched for all of the request: from now on it is this claim's.
+    if mark and mark ~= mine and string.sub(mark, 1, 5) ~= 'ride:' then
+      word = 'seen'
+    elseif not mark and word ~= 'conflict' then
+      redis.call('SET', KEYS[#KEYS], 'ride:' .. mine, 'PX', ARGV[6])
+    end
   elseif mark and mark ~= own and (word == 'claimed' or word == 'admitted')
       and not (again and mark == token) then
     word = 'seen'
-  end
-end
--- A request with a JWS over its body beside a signature over all of it can be taken apart. What was
--- vouched for in one way is not taken in the other.
-local way = is_write and ARGV[14] or ''
-if way ~= '' and word == 'claimed' then
-  local mark = redis.call('GET', KEYS[5])
-  if mark and string.sub(mark, 1, #way + 1) ~= way .. ' ' then
-    if string.sub(mark, -#KEYS[3]) ~= KEYS[3] then
-      word = 'seen'
-    elseif not state then
-      word = 'gone'
-    end
   end
 end
 if word == 'seen' then
@@ -108,11 +101,8 @@ if word == 'claimed' then
   if again then
     redis.call('HSET', KEYS[3], 'again', '1')
   end
-  if kind ~= '' then
+  if kind == 'nonce' or kind == 'signature' then
     redis.call('HSET', KEYS[3], 'once', KEYS[#KEYS])
-  end
-  if way ~= '' then
-    redis.call('SET', KEYS[5], way .. ' ' .. KEYS[3], 'PX', ARGV[15])
   end
   token = own
 end

@@ -24,9 +24,9 @@ from connector.admission.recorded import Unreadable, recall
 from connector.admission.scripts import ADMIT
 from connector.admission.sealing import Unsealable
 from connector.admission.store_keys import (
-    BODY,
     CLAIM,
     NONCE,
+    RIDE,
     SIGNATURE,
     UNKEYED,
     answer_of,
@@ -232,15 +232,14 @@ class AdmissionControl:
             claim_key = keys.name(CLAIM, name, operation.key.encode("ascii"))
         names: tuple[bytes, ...] = (claim_key, answer_of(claim_key))
         kind, once = b"", self._nonce(received, caller, plan)
-        way = b""
-        body: tuple[bytes, ...] = ()
-        if plan.by_body and received.request.body:
-            way = b"jws" if caller.scheme == "detached-jws" else b"whole"
-            body = (keys.name(BODY, b"", hashlib.sha256(received.request.body).digest()),)
         if caller.scheme == "detached-jws":
             # It binds neither method, target nor key: what was signed is good for one of each.
             value = hashlib.sha256(caller.signature_base).digest()
             names, kind = (*names, keys.name(SIGNATURE, b"", value)), SIGNATURE
+        elif caller.rider:
+            value = hashlib.sha256(caller.rider).digest()
+            names, kind = (*names, keys.name(SIGNATURE, b"", value)), RIDE
+            once = b"%d" % (self._longest * 1000)
         elif once is not None:
             names, kind = (*names, _nonce_key(keys, caller)), NONCE
         token = _new_token()
@@ -250,8 +249,6 @@ class AdmissionControl:
             self._lease_argument,
             self._retry,
             b'%b"%b"}' % (about, audit_id.encode("ascii")),
-            way,
-            b"%d" % (self._longest * 1000),
         )
         head = (kind, once or b"0", token)
         limits = (self._enforce, *plan.reads_arguments, *head, *plan.writes_arguments)
@@ -264,7 +261,7 @@ class AdmissionControl:
             margin=self._margin,
             stored=stored,
         )
-        every = (keys.reads, keys.writes, *names[:2], *body, *names[2:])
+        every = (keys.reads, keys.writes, *names)
         reply = await self._ask(claim, every, (b"write", *limits, *rest))
         if reply[0] == b"in_progress" and self._terms.wait_in_progress:
             # Looking again is the gateway's doing: the caller asked once, and was counted once.

@@ -21,8 +21,6 @@ class Plan(NamedTuple):
     """Most seconds since ``created``, where the tier asks for it."""
     concurrent: int | None
     """Most requests of one caller at once, in this process."""
-    by_body: bool
-    """Whether a detached JWS over the body alone would do."""
     reads_policy: bytes
     writes_policy: bytes
     reads_arguments: tuple[bytes, bytes]
@@ -42,7 +40,6 @@ def make_plan(
     nonce: bool = False,
     max_age: float | None = None,
     concurrent: int | None = None,
-    by_body: bool = False,
 ) -> Plan:
     """Return a plan with all that does not change from request to request."""
     return Plan(
@@ -51,7 +48,6 @@ def make_plan(
         nonce,
         max_age,
         concurrent,
-        by_body,
         policy_of("reads", reads),
         policy_of("writes", writes),
         _arguments(reads),

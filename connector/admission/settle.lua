@@ -2,7 +2,7 @@
 -- claims.py, against which the tests run it.
 --
 -- KEYS  claim, answer [, once]
--- ARGV  1 event; the owner's: 2 token   3 payload   4 what "once" is: empty, nonce or signature
+-- ARGV  1 event; the owner's: 2 token   3 payload   4 what "once" is: empty, nonce, signature or ride
 --         completed: 5 answer, empty for none   6, 7 how long the answer and the claim are kept (ms)
 --                    8 digest of an answer that is not kept
 --         renewed:   5 lease (µs)
@@ -85,7 +85,8 @@ if event == 'released' then
     return { 'done', 0 }
   end
   redis.call('DEL', KEYS[1])
-  if kind == 'signature' or (kind == 'nonce' and redis.call('GET', KEYS[3]) == token) then
+  if kind == 'signature' or (kind == 'nonce' and redis.call('GET', KEYS[3]) == token)
+      or (kind == 'ride' and redis.call('GET', KEYS[3]) == 'ride:' .. KEYS[1] .. payload) then
     redis.call('DEL', KEYS[3])
   end
   return { 'done', 0 }

@@ -21,8 +21,8 @@ ANSWER: Final = b"answer"
 NONCE: Final = b"nonce"
 SIGNATURE: Final = b"signature"
 """A detached JWS that was used for a write; its value is the digest of the signing input."""
-BODY: Final = b"body"
-"""The body of a write, where a detached JWS over it alone would do: how it was vouched for."""
+RIDE: Final = b"ride"
+"""Said in place of SIGNATURE of one that only came along: something else vouched."""
 _RATE: Final = b"rate"
 
 _CALLERS: Final = 4096

@@ -28,6 +28,7 @@ from connector.authentication.candidates import (
 )
 from connector.authentication.coverage import Coverage, Presence
 from connector.authentication.older import (
+    DETACHED_JWS,
     TALOS,
     OlderSignature,
     carries_older,
@@ -288,9 +289,40 @@ class Authenticator:
                 signature.value,
                 key,
                 *_times(signature.parameters),
-                _others(examined, signature),
+                *self._besides(request, examined, signature, known),
             )
         return furthest([*examined.faults, *fallen])
+
+    def _besides(
+        self, request: Request, examined: Examined, vouching: Signature, known: _Keys
+    ) -> tuple[tuple[Times, ...], bytes]:
+        """Return what else could have vouched: whoever captured it all can leave some away.
+
+        The times of the other signatures, and the signing input of a detached JWS that came along.
+        """
+        rider = b""
+        if b"request-signature" in request.headers.index:
+            rider = self._rider(request, examined, known)
+        if len(examined.signatures) == 1 and not rider:
+            return (), b""
+        others = [
+            Times(*_times(signature.parameters)[:2])
+            for signature in examined.signatures
+            if signature is not vouching
+        ]
+        return tuple([*others, Times(None, None)] if rider else others), rider
+
+    def _rider(self, request: Request, examined: Examined, known: _Keys) -> bytes:
+        """Return the signing input of a JWS that verifies and would be taken; else nothing."""
+        try:
+            # The time matters to an envelope only.
+            older = read_older(request, examined.policy, 0.0, pinned=known.pinned)
+            key = self._find(older.kid, known.keys)
+            if older.scheme != DETACHED_JWS or isinstance(key, Fault):
+                return b""
+            return verify_older(request, older, key, self._endpoint)
+        except Refusal:
+            return b""
 
     def _verify_older(
         self,
@@ -365,17 +397,6 @@ class Authenticator:
         if key.thumbprint in self._revoked:
             return fault("key", "signature_invalid", "key_revoked", "the key is revoked here")
         return key
-
-
-def _others(examined: Examined, vouching: Signature) -> tuple[Times, ...]:
-    """Return the times of the other signatures: whoever captured them all can leave one away."""
-    if len(examined.signatures) == 1:
-        return ()
-    return tuple(
-        Times(*_times(signature.parameters)[:2])
-        for signature in examined.signatures
-        if signature is not vouching
-    )
 
 
 def _times(parameters: Mapping[str, object]) -> tuple[int | None, int | None, str | None]:

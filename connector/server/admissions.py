@@ -167,7 +167,6 @@ def _plan(
         nonce=freshness.nonce,
         max_age=freshness.max_age if freshness.required else None,
         concurrent=next((most for most in concurrent if most is not None), None),
-        by_body="detached-jws" in ((platform.schemes if platform else None) or tier.schemes),
     )
 
 

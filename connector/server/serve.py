@@ -48,7 +48,7 @@ from connector.transports.problems import ProblemRenderer
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from connector.ingress.front import Ingress
     from connector.settings.schema import Settings
@@ -226,7 +226,28 @@ def _warnings(settings: Settings) -> list[str]:
         for platform in each.platforms.registered
         if set(platform.schemes or getattr(settings.tiers, platform.tier).schemes) != {"rfc9421"}
     ]
+    found += _named_by_nobody(settings)
     inert = inert_settings(settings)
     if inert:
         found.append(f"these settings have no effect yet: {', '.join(inert)}")
     return found
+
+
+def _named_by_nobody(settings: Settings) -> list[str]:
+    """What an older scheme signs names no merchant: it may be good for one of them only."""
+    owners: dict[str, str] = {}
+    found = []
+    for merchant in settings.merchants:
+        for platform in merchant.platforms.registered:
+            schemes = platform.schemes or getattr(settings.tiers, platform.tier).schemes
+            first = owners.setdefault(platform.profile, merchant.id) if _older(schemes) else None
+            if first not in (None, merchant.id):
+                found.append(
+                    f"merchant {merchant.id}: {platform.profile} may sign with a scheme that names"
+                    f" no merchant, at {first}, too: what it signs for one could be sent to both"
+                )
+    return found
+
+
+def _older(schemes: Iterable[str]) -> bool:
+    return any(scheme != "rfc9421" for scheme in schemes)

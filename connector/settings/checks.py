@@ -25,7 +25,7 @@ _RESERVED: Final = ("/.well-known/ucp", "/.well-known/http-message-signatures-di
 def check(settings: Settings) -> list[Problem]:
     """Return everything that is wrong between settings that are each right."""
     problems = [*_listeners(settings), *_folders(settings), *_limits(settings), *_store(settings)]
-    problems += [*_tiers(settings), *_identities(settings.merchants), *_older_schemes(settings)]
+    problems += [*_tiers(settings), *_identities(settings.merchants)]
     for index, merchant in enumerate(settings.merchants):
         for path, text in (
             *_endpoints(merchant),
@@ -179,25 +179,6 @@ def _platforms(merchant: Merchant, settings: Settings) -> Iterator[Problem]:
         for path, text in (*_terms(platform, merchant), *_pinned(platform, index, thumbprints)):
             yield (*above, *path), text
         yield from _operations(above, platform.operations, extensions)
-
-
-def _older_schemes(settings: Settings) -> Iterator[Problem]:
-    """What an older scheme signs names no merchant: it may be good for one of them only."""
-    owners: dict[str, int] = {}
-    for index, merchant in enumerate(settings.merchants):
-        for position, platform in enumerate(merchant.platforms.registered):
-            tier = getattr(settings.tiers, platform.tier)
-            if set(platform.schemes or tier.schemes) <= {"rfc9421"}:
-                continue
-            keys = [load_key(jwk).thumbprint for jwk in platform.keys or ()]
-            owner = min(owners.setdefault(sign, index) for sign in (platform.profile, *keys))
-            if owner != index:
-                first = settings.merchants[owner].id
-                text = f"what this platform signs for {first} could be sent to {merchant.id}"
-                yield (
-                    ("merchants", index, "platforms", "registered", position, "schemes"),
-                    f"older schemes name no merchant: {text}",
-                )
 
 
 def _terms(platform: RegisteredPlatform, merchant: Merchant) -> Iterator[Problem]:

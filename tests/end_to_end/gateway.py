@@ -8,9 +8,12 @@ import re
 import subprocess
 import sys
 import threading
+from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
+
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.end_to_end.client import HOST, Answer, Connection
 
@@ -117,6 +120,15 @@ class RunningGateway:
         with Connection(self.admin_address) as connection:
             head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
             return connection.exchange(head.encode())
+
+    def counted(self, name: str, label: str) -> Counter[str]:
+        """Return what a counter has reached, by the value of one of its labels."""
+        counted: Counter[str] = Counter()
+        for family in text_string_to_metric_families(self.admin("/metrics").body.decode()):
+            for sample in family.samples:
+                if sample.name == f"{name}_total":
+                    counted[sample.labels[label]] += int(sample.value)
+        return counted
 
     def decision(self, answer: Answer) -> dict[str, Any]:
         """Return the decision line of an answer; it is written a moment after it."""

@@ -32,6 +32,9 @@ COME_BACK: Final = frozenset({"store_unavailable", "idempotency_in_progress"})
 _AGAIN: Final = 0.02
 """Seconds until it does: sooner than it was told, so that more falls into the fault."""
 
+_LOOK: Final = 0.05
+"""Seconds between two looks at what has been answered."""
+
 Address = tuple[str, int]
 
 
@@ -191,10 +194,13 @@ class Load:
     def until(self, condition: Callable[[], bool], what: str) -> None:
         """Return once a condition on the answers holds."""
         deadline = time.monotonic() + PATIENCE
-        with self._changed:
-            while not condition():
-                self._check()
-                assert self._changed.wait(deadline - time.monotonic()), f"not in time: {what}"
+        while not condition():
+            self._check()
+            assert time.monotonic() < deadline, f"not in time: {what}"
+            with self._changed:
+                self._changed.wait(_LOOK)
+            # It looks at all answers that there are: not after each of them.
+            time.sleep(_LOOK)
 
     def exchanges(self, since: float = 0.0) -> list[Exchange]:
         """Return all that writes were answered which were sent at that time or later."""

@@ -37,8 +37,12 @@ STATUS: Final = {
     "unsupported_media": 415,
     "idempotency_key_missing": 400,
     "idempotency_key_invalid": 400,
+    "idempotency_conflict": 409,
+    "idempotency_in_progress": 503,
     "outcome_unknown": 503,
+    "answer_not_replayable": 410,
     "rate_limited": 429,
+    "store_unavailable": 503,
     "overloaded": 503,
     "discovery_pending": 503,
     "upstream_unreachable": 502,
@@ -47,16 +51,23 @@ STATUS: Final = {
 }
 _UUID: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 _FIXED: Final = {"code", "content", "type", "title", "status", "detail", "instance"}
-_STATES: Final = {"outcome_unknown": {"operation_state": "unknown", "safe_new_key": False}}
+_STATES: Final[dict[str, dict[str, object]]] = {
+    "idempotency_in_progress": {"operation_state": "in_progress", "safe_new_key": False},
+    "outcome_unknown": {"operation_state": "unknown", "safe_new_key": False},
+    "answer_not_replayable": {"operation_state": "completed"},
+}
 
 _AFTER_VERIFICATION: Final = frozenset(
     {
         *("unknown_operation", "operation_not_permitted", "outcome_unknown", "overloaded"),
-        *("idempotency_key_missing", "idempotency_key_invalid", "rate_limited"),
-        *("upstream_unreachable", "upstream_timeout", "audit_unavailable"),
+        *("idempotency_key_missing", "idempotency_key_invalid"),
+        *("idempotency_conflict", "idempotency_in_progress", "answer_not_replayable"),
+        *("rate_limited", "store_unavailable", "upstream_unreachable", "upstream_timeout"),
+        "audit_unavailable",
     }
 )
-"""What a request may be refused with once it has verified: only such refusals may be signed."""
+"""What a request may be refused with once it has verified: only such refusals may be signed, and
+only such tell of the caller's rates."""
 
 _texts: Final[dict[str, str]] = {}
 """The text that each code was first seen with: it must be the same ever after."""
@@ -68,8 +79,9 @@ def check_refusal(
     *,
     media: str = "application/json",
     continue_url: str | None = None,
+    verified: bool = False,
 ) -> None:
-    """Hold a refusal against the rules."""
+    """Hold a refusal against the rules; ``verified`` where that is not clear from the code."""
     document = answer.document()
     assert document["code"] == code
     status = STATUS[code]
@@ -91,7 +103,9 @@ def check_refusal(
     assert _texts.setdefault(code, document["content"]) == document["content"]
     assert answer.value("Content-Type") == media
     signed = bool(answer.values("Signature"))
-    assert not signed or code in _AFTER_VERIFICATION
+    rates_told = bool(answer.values("RateLimit"))
+    assert rates_told == bool(answer.values("RateLimit-Policy"))
+    assert not (signed or rates_told) or verified or code in _AFTER_VERIFICATION
     assert answer.value("Cache-Control") == ("no-store, no-transform" if signed else "no-store")
     assert answer.values("WWW-Authenticate") == (["Signature"] if status == 401 else [])
     waits = [int(value) for value in answer.values("Retry-After")]

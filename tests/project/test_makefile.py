@@ -60,8 +60,9 @@ def test_fuzz_hands_its_variables_on(arguments: list[str], options: list[str]) -
 
 @pytest.mark.parametrize(("arguments", "rounds"), [([], "50"), (["ROUNDS=3"], "3")])
 def test_faults_hands_its_variable_on(arguments: list[str], rounds: str) -> None:
-    last = make("--dry-run", "faults", *arguments).stdout.splitlines()[-1]
-    assert last.split() == ["exec", ".venv/bin/python", "-m", "tests.faults", "--rounds", rounds]
+    *_, matrix, failover = make("--dry-run", "faults", *arguments).stdout.splitlines()
+    assert matrix.split() == [".venv/bin/python", "-m", "tests.faults", "--rounds", rounds]
+    assert failover.split() == ["exec", ".venv/bin/python", "-m", "tests.faults.failover"]
 
 
 def test_without_python_one_line_says_what_to_install() -> None:

@@ -128,7 +128,7 @@ def _admit(store: ScriptedStore, now: int, move: Move, payload: bytes, token: by
         payload,
         b"%d" % _LEASE,
         b"1" if move.event is Event.RETRY else b"0",
-        *(b"{}", b"", b"0"),
+        b"{}",
     )
     return Word(store.admit(now, _KEYS, arguments)[0].decode())
 

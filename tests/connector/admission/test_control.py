@@ -583,18 +583,16 @@ def test_a_detached_signature_is_good_for_one_claim_whatever_else_it_is_sent_wit
     _run(act)
 
 
-def test_where_a_jws_over_the_body_would_do_every_body_is_marked_with_what_vouched() -> None:
+def test_a_detached_signature_that_came_along_is_claimed_too() -> None:
     async def act() -> None:
-        both = make_plan(_PER_SECOND, _PER_SECOND, by_body=True)
-        for plan, marked in ((both, True), (make_plan(_PER_SECOND, _PER_SECOND), False)):
-            world = _World(plan)
-            await world.admit(_WRITE, body=b"{}")
-            await world.admit(_WRITE, body=b"{}", scheme="detached-jws")
-            whole, jws = world.store.calls
+        world = _World(make_plan(_PER_SECOND, _PER_SECOND, nonce=True))
+        beside = (Times(None, None),)
+        await world.admit(_WRITE, nonce="n", rider=b"jws", others=beside)
+        await world.admit(_WRITE, scheme="detached-jws", signature_base=b"jws")
+        (first, second) = world.store.calls
 
-            assert (whole[2][13], jws[2][13]) == ((b"whole", b"jws") if marked else (b"", b""))
-            assert (whole[1][4:] == jws[1][4:5]) == marked
-            assert jws[2][4] == b"signature"
+        assert first[1][4] == second[1][4]
+        assert (first[2][4], second[2][4]) == (b"ride", b"signature")
 
     _run(act)
 

@@ -10,7 +10,6 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -137,7 +136,7 @@ def _admit(store: ScriptedStore, event: Event, write: Write, now: int) -> str:
         write.payload,
         b"%d" % _LEASE,
         b"1" if event is Event.RETRY else b"0",
-        *(b"{}", b"", b"0"),
+        b"{}",
     )
     word: bytes = store.admit(now, (*_RATES, *write.names), arguments)[0]
     return word.decode()
@@ -360,31 +359,52 @@ def test_a_nonce_is_remembered_for_as_long_as_it_is_asked_to_be(store: ScriptedS
     assert 0 < store.ask("PTTL", _SIGNATURES[0]) <= int(_LONG)
 
 
-def _vouched(store: ScriptedStore, claim: int, way: bytes, token: bytes, now: int = START) -> str:
-    """Ask for a claim on a write whose body was vouched for in this way."""
-    write = Write(claim, _PAYLOADS[claim], b"", token)
+def _rides(store: ScriptedStore, claim: int, jws: int, token: bytes, kind: bytes) -> str:
+    """Ask for a claim on a write with a JWS that vouched, or came along."""
+    write = Write(claim, _PAYLOADS[claim], _SIGNATURES[jws], token)
     arguments = (
-        *(b"write", b"1", _SECOND, _LONG + b"000000", b"", b"0", token),
-        *(_SECOND, _LONG + b"000000", write.payload, b"%d" % _LEASE, b"0", b"{}", way, _LONG),
+        *(b"write", b"1", _SECOND, _LONG + b"000000", kind, _LONG, token),
+        *(_SECOND, _LONG + b"000000", write.payload, b"%d" % _LEASE, b"0", b"{}"),
     )
-    word: bytes = store.admit(now, (*_RATES, *write.names, b"ucp1:{t}:body:0"), arguments)[0]
+    word: bytes = store.admit(START, (*_RATES, *write.names), arguments)[0]
     return word.decode()
 
 
-@pytest.mark.parametrize(("first", "second"), [(b"jws", b"whole"), (b"whole", b"jws")])
-def test_a_body_that_was_vouched_for_in_one_way_is_not_taken_in_the_other(
-    store: ScriptedStore, first: bytes, second: bytes
+def test_a_jws_that_came_along_is_good_for_that_claim_alone(store: ScriptedStore) -> None:
+    store.ask("FLUSHALL")
+    assert _rides(store, 0, 0, b"one", b"ride") == "claimed"
+    assert _rides(store, 1, 0, b"two", b"signature") == "seen"
+    assert _rides(store, 0, 0, b"three", b"signature") == "in_progress"
+    # It takes nothing from other claims with which it comes along, nor from another JWS.
+    assert _rides(store, 1, 0, b"four", b"ride") == "claimed"
+    store.ask("DEL", *_CLAIMS)
+    assert _rides(store, 0, 0, b"five", b"signature") == "gone"
+    assert _rides(store, 1, 1, b"six", b"signature") == "claimed"
+
+
+def test_a_jws_that_vouched_comes_along_with_its_own_claim_alone(store: ScriptedStore) -> None:
+    store.ask("FLUSHALL")
+    assert _rides(store, 0, 0, b"one", b"signature") == "claimed"
+    assert _rides(store, 1, 0, b"two", b"ride") == "seen"
+    assert _rides(store, 0, 0, b"three", b"ride") == "in_progress"
+
+
+def test_a_jws_that_comes_along_with_a_repetition_is_marked_all_the_same(
+    store: ScriptedStore,
 ) -> None:
     store.ask("FLUSHALL")
-    assert _vouched(store, 0, first, b"one") == "claimed"
-    assert _vouched(store, 1, second, b"two") == "seen"
-    # In the same way it is another write, and the same write in the other way a repetition.
-    assert _vouched(store, 1, first, b"three") == "claimed"
-    assert _vouched(store, 0, second, b"four") == "in_progress"
-    assert _settle(store, Event.COMPLETE, Write(1, _PAYLOADS[1], b"", b"three"), START) == "done"
-    assert _vouched(store, 1, second, b"five") == "replay"
-    store.ask("DEL", _CLAIMS[1])
-    assert _vouched(store, 1, second, b"six") == "gone", "what was told is forgotten"
+    assert _admit(store, Event.ASK, Write(0, _PAYLOADS[0], b"", b"one"), START) == "claimed"
+    assert _rides(store, 0, 0, b"two", b"ride") == "in_progress"
+    assert _rides(store, 1, 0, b"three", b"signature") == "seen"
+
+
+def test_a_jws_that_came_along_with_what_was_released_is_free_again(store: ScriptedStore) -> None:
+    store.ask("FLUSHALL")
+    assert _rides(store, 0, 0, b"one", b"ride") == "claimed"
+    owner = Write(0, _PAYLOADS[0], _SIGNATURES[0], b"one")
+    arguments = (b"released", owner.token, owner.payload, b"ride")
+    assert store.settle(START, owner.names, arguments)[0] == b"done"
+    assert _rides(store, 1, 0, b"two", b"signature") == "claimed"
 
 
 def test_every_state_that_a_claim_is_forgotten_in_is_one_of_those_that_end() -> None:

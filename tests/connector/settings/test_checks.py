@@ -255,29 +255,3 @@ def test_problems_of_all_merchants_are_told_at_once() -> None:
         ]
     )
     assert len(told) == 4
-
-
-@pytest.mark.parametrize("scheme", ["detached-jws", "talos"])
-def test_a_scheme_that_names_no_merchant_is_good_for_one_of_them(scheme: str) -> None:
-    older = {**PINNED, "schemes": ["rfc9421", scheme]}
-    for second in (older, {**older, **OTHER}):
-        told = one(
-            merchants=[
-                merchant(platforms={"registered": [older]}),
-                merchant(id="b", authorities=["b.example"], platforms={"registered": [second]}),
-            ]
-        )
-        assert told == (
-            "merchants[1].platforms.registered[0].schemes: older schemes name no merchant:"
-            " what this platform signs for flower-shop could be sent to b"
-        )
-    settings(
-        merchants=[
-            merchant(platforms={"registered": [older]}),
-            merchant(
-                id="b",
-                authorities=["b.example"],
-                platforms={"registered": [{**OTHER, "schemes": ["detached-jws"]}, PINNED]},
-            ),
-        ]
-    )
