@@ -47,7 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.description = (
         "Remove the records of whole bundles (256 each) that are all older than a time, from the"
-        " oldest on. What a segment still has stays: some thousands of the newest records."
+        " oldest on. What a segment still has stays: up to some 80,000 of the newest records."
     )
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("directory", nargs="?", metavar="DIR", help="a log, or a folder of logs")
