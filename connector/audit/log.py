@@ -214,7 +214,6 @@ class AuditLog:
     async def aclose(self, last: bytes, patience: float) -> bool:
         """Write what waits and a last record, sign a last checkpoint; False where that fails."""
         self.note(last)
-        self._closing = True
         if self._flying is None:
             self._go()
         try:
@@ -222,6 +221,8 @@ class AuditLog:
                 await self._idle.wait()
         except TimeoutError:
             pass
+        # Until now it was tried again and again.
+        self._closing = True
         well = await asyncio.to_thread(self._writer.close, patience)
         well = await asyncio.to_thread(self._evidence.close, patience) and well
         if self._flush is not None:

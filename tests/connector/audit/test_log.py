@@ -328,6 +328,26 @@ def test_a_disk_that_fails_refuses_at_once_and_comes_back_by_itself(
         assert b"it fails" in told
 
 
+def test_a_disk_that_comes_back_while_the_log_ends_gets_everything(tmp_path: Path) -> None:
+    disk = Failing(tmp_path)
+
+    async def main() -> None:
+        log = log_in(tmp_path, disk)
+        log.open(VERIFIERS)
+        disk.fails = "write"
+        with pytest.raises(AuditUnavailable, match="it fails"):
+            await log.append(received(0), "id-0")
+        log.note(completed(0), closes="id-0")
+        tried = log.failures
+        ending = asyncio.create_task(log.aclose(LAST, 30.0))
+        await until(lambda: log.failures > tried)
+        disk.fails = None
+        assert await ending
+
+    asyncio.run(main())
+    assert check_signed(tmp_path) == [received(0), completed(0), LAST]
+
+
 @pytest.mark.parametrize("how", ["unlink", "replace"])
 def test_a_segment_that_is_taken_away_is_noticed_and_its_records_are_kept(
     tmp_path: Path, how: str
