@@ -13,10 +13,11 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from connector.audit.checkpoint import sign_note
-from connector.audit.disk import UNPUBLISHED
+from connector.audit.disk import UNPUBLISHED, Disk
 from connector.audit.inventory import PRUNED, bundle_path
 from connector.audit.pruned import Pruned
 from connector.audit.pruning import PruneError
+from connector.audit.tiles import tile_path
 from connector.private_files import hand_over, synchronise_folder
 
 if TYPE_CHECKING:
@@ -47,10 +48,12 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 def remove(folder: Path, found: Prunable, signers: Sequence[NoteSigner]) -> None:
-    """Sign where the log begins, have that on disk, and remove what is before it.
+    """Sign where the log begins, have that and the hashes on disk, and remove what is before it.
 
     Raises OSError: whatever was done until then, the log is good, and the next time goes on.
     """
+    # What their hashes are, nothing else tells any more.
+    Disk(folder).settle([tile_path(0, index) for index in found.bundles])
     if found.first != found.before:
         text = Pruned(found.origin, found.first).text()
         _put(folder / PRUNED, sign_note(text, signers).encode())

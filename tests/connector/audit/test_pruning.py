@@ -187,7 +187,7 @@ def stop_after(steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(os, name, counted(getattr(os, name)))
 
 
-@pytest.mark.parametrize("steps", range(8))
+@pytest.mark.parametrize("steps", range(12))
 def test_whenever_it_ends_the_log_is_good_and_the_next_time_goes_on(
     tmp_path: Path, steps: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -222,9 +222,10 @@ def test_the_note_is_there_before_the_first_bundle_goes(
 def test_the_folder_of_a_thousand_bundles_goes_with_the_last_one(tmp_path: Path) -> None:
     entries = tmp_path / "tile" / "entries"
     for index in (1998, 1999, 2000):
-        path = tmp_path / tile_path(ENTRIES, index)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
+        for level in (ENTRIES, 0):
+            path = tmp_path / tile_path(level, index)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
     remove(tmp_path, Prunable(ORIGIN, 256, 256, (1998,)), [])
     assert [path.name for path in (entries / "x001").iterdir()] == ["999"]
     remove(tmp_path, Prunable(ORIGIN, 256, 256, (1999,)), [])
