@@ -22,12 +22,22 @@ from connector.transports.rest import RestTransport
 from connector.upstream.client import UpstreamAnswer
 from connector.upstream.forwarding import Forwarding
 from tests.connector.caller_key import KEY
+from tests.connector.told_ledger import ToldLedger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _CALLER = Caller(
-    "https://p.example/u", "k", "t", "rfc9421", "sig1", "registered", "2026-08-25", b"", b"s" * 64, KEY
+    "https://p.example/u",
+    "k",
+    "t",
+    "rfc9421",
+    "sig1",
+    "registered",
+    "2026-08-25",
+    b"",
+    b"s" * 64,
+    KEY,
 )
 
 
@@ -149,6 +159,7 @@ def _handle(
     method: str, send: Callable[[], UpstreamAnswer], log: _Log | None = None, **changes: Any
 ) -> Answer:
     metrics: Metrics = changes.pop("metrics", None) or Metrics()
+    ledger: Any = changes.pop("ledger", None) or ToldLedger()
     lane: Any = Lane(
         transport=RestTransport(""),
         authenticator=_Verified(),  # type: ignore[arg-type]  # as far as the pipeline looks
@@ -162,7 +173,9 @@ def _handle(
         observe=False,
     )._replace(**changes)
     any_log: Any = log or _Log()
-    gateway = Gateway({"shop": lane}, strangers=ProblemRenderer(), metrics=metrics, log=any_log)
+    gateway = Gateway(
+        {"shop": lane}, strangers=ProblemRenderer(), metrics=metrics, log=any_log, ledger=ledger
+    )
     target = "/checkout-sessions" + ("/chk_1" if method == "GET" else "")
     headers = [("Host", "shop.example.com"), ("Idempotency-Key", "k" * 22)]
     request = Request(method=method, target=target, headers=headers)
@@ -277,3 +290,68 @@ def test_a_public_document_is_not_signed_as_an_answer() -> None:
     answer = _handle("GET", _fine, answers=signer, published=public)
 
     assert (answer.status, signer.asked) == (200, [])
+
+
+# The audit log
+
+
+def test_a_request_is_written_down_before_it_is_sent_and_closed_behind() -> None:
+    ledger = ToldLedger()
+
+    def send() -> UpstreamAnswer:
+        ledger.told.append("sent")
+        return _fine()
+
+    assert _handle("POST", send, ledger=ledger).status == 200
+    assert ledger.told == ["received create_checkout", "sent", "completed accept 200"]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_what_cannot_be_written_down_is_not_sent_and_its_claim_is_released(method: str) -> None:
+    unavailable = Refusal("audit_unavailable", "audit_unavailable", "full", retry_after=1)
+    ledger, settled = ToldLedger(unavailable), _Settled()
+
+    answer = _handle(method, _never, ledger=ledger, settlement=settled)
+
+    assert answer.status == 503
+    assert ledger.told[-1] == "completed reject 503"
+    assert settled.told == (["released"] if method == "POST" else [])
+
+
+def test_a_replay_is_written_down_though_nothing_is_sent() -> None:
+    ledger = ToldLedger()
+    recorded = Admission("replay", [], answer=Answer(201, [], b"{}"))
+
+    assert _handle("POST", _never, ledger=ledger, admission=_Admitted(recorded)).status == 201
+    assert ledger.told == ["replay create_checkout", "completed replay 201"]
+
+
+def test_a_refusal_is_written_down_as_one() -> None:
+    ledger = ToldLedger()
+
+    assert _handle("GET", _never, ledger=ledger, authenticator=_Unverified()).status == 401
+    assert ledger.told == ["denied signature_invalid"]
+
+
+def test_what_is_only_observed_is_written_down_before_it_is_sent() -> None:
+    ledger = ToldLedger()
+
+    answer = _handle("GET", _fine, ledger=ledger, authenticator=_Unverified(), observe=True)
+
+    assert answer.status == 200
+    assert ledger.told == ["unverified get_checkout", "completed observe 200"]
+
+
+def test_a_log_that_fails_behind_the_answer_does_not_cost_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Failing(ToldLedger):
+        def close(self, audit_id: str, merchant: str, **became: Any) -> None:
+            raise RuntimeError(f"{audit_id} {merchant} {became}")
+
+    assert _handle("GET", _fine, ledger=Failing()).status == 200
+    assert "could not be written down" in caplog.text
+
+
+def _never() -> UpstreamAnswer:
+    raise AssertionError("it is not to be sent")

@@ -30,6 +30,7 @@ from connector.transports.event_streams import EventRecorder
 from connector.transports.mcp_calls import payload_digest, request_id, with_request_id
 from connector.transports.problems import ProblemRenderer
 from connector.transports.rest import OperationRule
+from tests.connector.told_ledger import ToldLedger
 from tests.end_to_end.gateway import configuration
 from tests.end_to_end.raw_server import Seen, Visit, answer
 from tests.store_servers import running_server
@@ -137,10 +138,13 @@ async def pipeline(
     lane = build_lane(settings, listed, discovery, admissions)
     calls: Any = _Calls()
     log: Any = _Lines()
+    ledger: Any = ToldLedger()
     lanes = {"shop": lane._replace(transport=calls)}
     await admissions.watch.start()
     try:
-        gateway = Gateway(lanes, strangers=ProblemRenderer(), metrics=metrics, log=log)
+        gateway = Gateway(
+            lanes, strangers=ProblemRenderer(), metrics=metrics, log=log, ledger=ledger
+        )
         yield _Pipeline(gateway, metrics)
     finally:
         await discovery.aclose()
