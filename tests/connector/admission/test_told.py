@@ -10,10 +10,12 @@ import pytest
 from connector.admission import told as module
 from connector.admission.told import Told
 from tests.connector.admission.claims_in_store import connected
+from tests.project.test_documents import read
 from tests.store_servers import binaries, running_server
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
+    from pathlib import Path
 
     from connector.store.client import StoreClient
     from tests.store_servers import StoreServer
@@ -131,3 +133,22 @@ def test_a_text_without_line_ends_does_not_stay_for_ever(server: StoreServer) ->
 
     with_store(server, act)
     assert server.ask("KEYS", "*") == []
+
+
+@pytest.mark.parametrize("binary", binaries().values(), ids=binaries())
+def test_the_documented_user_may_do_all_that(binary: str, tmp_path: Path) -> None:
+    page = read("docs/reliability.md").partition("<!-- acl: begin -->")[2]
+    (words,) = [each.split() for each in page.splitlines() if each.startswith("ACL SETUSER")]
+    rights = [word for word in words[3:] if not word.startswith(">")]
+
+    async def act(client: StoreClient) -> None:
+        told = Told(client, b"one")
+        assert await told.push(line(1))
+        assert await told.take() == lines(1)
+        await told.done(lines(1)[0])
+        assert await told.take() == []
+
+    with running_server(tmp_path, binary=binary) as server:
+        # What a connection without a password may do from then on.
+        server.ask("ACL", "SETUSER", "default", "resetkeys", *rights)
+        with_store(server, act)
