@@ -14,7 +14,7 @@ from connector.audit import evidence, writer
 from connector.audit.checkpoint import Checkpoint, NoteSigner, NoteVerifier, open_note
 from connector.audit.disk import Disk
 from connector.audit.errors import AuditLogError, AuditUnavailable
-from connector.audit.log import AuditLog
+from connector.audit.log import MANY, AuditLog
 from connector.audit.segment import FOLDER, first_of, read_lines
 from connector.audit.tiles import ENTRIES, WIDTH, entries_of, tile_path
 from connector.audit.tree import leaf_hash, root
@@ -445,6 +445,17 @@ def test_nobody_waits_longer_than_the_deadline(tmp_path: Path) -> None:
     assert check_signed(tmp_path) == [received(0), completed(0), received(1), LAST]
 
 
+def test_what_is_appended_together_is_committed_together(tmp_path: Path) -> None:
+    async def act(log: AuditLog) -> tuple[int, int]:
+        # More than shows that the log is busy: then it waits for others, and goes on all the same.
+        await asyncio.gather(*(log.append(received(number)) for number in range(MANY)))
+        first = log.commits
+        await asyncio.gather(*(log.append(received(MANY + number)) for number in range(MANY)))
+        return first, log.commits
+
+    assert with_log(tmp_path, act) == (1, 2)
+
+
 def test_what_waits_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("connector.audit.log.MOST_WAITING", 1000)
 
@@ -458,6 +469,7 @@ def test_what_waits_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
     async def crowded(log: AuditLog) -> None:
         first = log.append(b"x" * 400)
+        await asyncio.sleep(0)  # it is on its way then
         more = [log.append(b"x" * 400) for _ in range(2)]
         with pytest.raises(AuditUnavailable, match="too much"):
             log.append(b"x" * 400)
