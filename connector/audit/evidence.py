@@ -40,7 +40,8 @@ class Evidence:
 
     ``open_from`` returns the index of the oldest record whose request is not closed, and
     ``segments`` are the first indices of those that stand there, and ``partial`` the paths of tiles
-    that the next checkpoint makes superfluous. ``problem`` says what is wrong.
+    that the next checkpoint makes superfluous, ``unsettled`` those of full ones that were
+    written again. ``problem`` says what is wrong.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Evidence:
         *,
         segments: Sequence[int],
         partial: Sequence[str] = (),
+        unsettled: Sequence[str] = (),
         open_from: Callable[[], int],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -64,7 +66,7 @@ class Evidence:
         self._clock = clock
         self._signed = -1
         self._settled = growth.size // WIDTH * WIDTH
-        self._unsettled: list[str] = []
+        self._unsettled = list(unsettled)
         self._partial = list(partial)
         self._failed: list[tuple[str, bytes]] = []
         # It begins with a checkpoint of what is there.

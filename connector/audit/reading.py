@@ -6,6 +6,7 @@ That is what verification is for. Here a log is read that somebody has verified,
 from __future__ import annotations
 
 from bisect import bisect_right
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from connector.audit.files import FileFault
@@ -73,7 +74,11 @@ class _Reader:
             found = found[: self._segments[place] - at] if place < len(self._segments) else found
             if found:
                 return found
-        return self._bundle(index, self._widest[index])[offset:] if index in self._widest else ()
+        if index in self._widest:
+            # A process that was killed may have left it half written, beside a segment that has all.
+            with suppress(RecordsMissing):
+                return self._bundle(index, self._widest[index])[offset:]
+        return ()
 
     def _bundle(self, index: int, width: int) -> list[bytes]:
         path = bundle_path(index, width)
