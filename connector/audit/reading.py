@@ -75,7 +75,7 @@ class _Reader:
             if found:
                 return found
         if index in self._widest:
-            # A process that was killed may have left it half written, beside a segment that has all.
+            # A process that was killed may have left it half written, beside a segment with all.
             with suppress(RecordsMissing):
                 return self._bundle(index, self._widest[index])[offset:]
         return ()

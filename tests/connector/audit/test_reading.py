@@ -65,6 +65,15 @@ def test_every_record_comes_once_wherever_it_stands(end: int, cuts: set[int], re
     assert files.records() == expected(0, end)
 
 
+def test_a_partial_bundle_that_was_not_written_to_its_end_hides_nothing() -> None:
+    files = Files()
+    files.bundle(0)
+    files.segment(0, WIDTH + 20)
+    for octets in (b"", b"\x00"):
+        files.files[tile_path(ENTRIES, 1, 20)] = octets
+        assert files.records() == expected(0, WIDTH + 20)
+
+
 def test_a_log_without_segments_is_read_to_its_last_bundle() -> None:
     files = Files()
     files.bundle(0)
