@@ -6,7 +6,7 @@ That is what verification is for. Here a log is read that somebody has verified,
 from __future__ import annotations
 
 from bisect import bisect_right
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from connector.audit.files import FileFault
@@ -74,10 +74,11 @@ class _Reader:
             found = found[: self._segments[place] - at] if place < len(self._segments) else found
             if found:
                 return found
-        if index in self._widest:
-            # A process that was killed may have left it half written, beside a segment with all.
-            with suppress(RecordsMissing):
-                return self._bundle(index, self._widest[index])[offset:]
+        if index not in self._widest:
+            return ()
+        # A process that was killed may have left it half written, beside a segment with all.
+        with suppress(RecordsMissing) if place else nullcontext():
+            return self._bundle(index, self._widest[index])[offset:]
         return ()
 
     def _bundle(self, index: int, width: int) -> list[bytes]:
