@@ -6,7 +6,6 @@ That is what verification is for. Here a log is read that somebody has verified,
 from __future__ import annotations
 
 from bisect import bisect_right
-from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from connector.audit.files import FileFault
@@ -76,10 +75,13 @@ class _Reader:
                 return found
         if index not in self._widest:
             return ()
-        # A process that was killed may have left it half written, beside a segment with all.
-        with suppress(RecordsMissing) if place else nullcontext():
+        try:
             return self._bundle(index, self._widest[index])[offset:]
-        return ()
+        except RecordsMissing:
+            # A process that was killed may have left it half written, beside a segment with all.
+            if not place:
+                raise
+            return ()
 
     def _bundle(self, index: int, width: int) -> list[bytes]:
         path = bundle_path(index, width)
