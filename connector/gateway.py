@@ -146,20 +146,28 @@ class Gateway:
         if admission.refusal is not None:
             raise admission.refusal
         template = "" if rule is None else rule.path
-        if admission.answer is not None:
-            journal.decision = "replay"
-            self._ledger.replay(received, caller, operation, admission, journal.audit_id, template)
-            return _replayed(lane, received, admission.answer, journal)
         try:
             await self._ledger.receive(
                 received, caller, operation, admission, journal.audit_id, template
             )
-        except Refusal:
+        except Exception as error:
             if admission.claim is not None:
                 await lane.settlement.released(admission.claim)
-            raise
+            if isinstance(error, Refusal):
+                raise
+            # Ours; and nothing is sent that is not written down.
+            _logger.exception("a request could not be written down")
+            raise Refusal(
+                "audit_unavailable",
+                "internal_error",
+                "an unexpected error; see the log",
+                retry_after=1,
+            ) from error
         finally:
             journal.step("record")
+        if admission.answer is not None:
+            journal.decision = "replay"
+            return _replayed(lane, received, admission.answer, journal)
         return await _send(lane, received, caller, operation, admission.claim, journal)
 
     def refuse(self, refusal: Refusal, context: WireContext) -> Answer:

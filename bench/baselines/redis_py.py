@@ -41,7 +41,7 @@ class RedisPyClient:
     ) -> Any:
         """Run a script."""
         if replicas:
-            raise NotImplementedError("the bench has one node")
+            raise StoreUnavailable("the bench has one node", applied=False)
         # redis-py annotates keys as text.
         try:
             return await self._redis.evalsha(

@@ -12,15 +12,16 @@ import hashlib
 import json
 import logging
 import os
-import random
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from connector.admission.claims import LEASE, SENDING_SHARE
+from connector.admission.horizons import Horizon
 from connector.admission.limits import Quota, state_of
-from connector.admission.local import Denied, whole_seconds
+from connector.admission.local import Denied
 from connector.admission.recorded import Unreadable, recall
+from connector.admission.refusals import limited, refusal_of, seen, unavailable
 from connector.admission.scripts import ADMIT
 from connector.admission.sealing import Unsealable
 from connector.admission.store_keys import (
@@ -47,18 +48,12 @@ if TYPE_CHECKING:
     from connector.admission.watch import StoreWatch
     from connector.steps import Answer, Caller, Operation, RawHeaders, Received
 
-SKEW: Final = 30.0
-CLOCK_MARGIN: Final = 1200.0
-"""Seconds that a nonce is kept beyond its time: gateways' clocks may be ten minutes off, each."""
-_TALOS_AGE: Final = 300.0
 _POLL: Final = (0.02, 0.05, 0.1, 0.2)
 """Seconds between two looks at a claim that is waited for."""
 _TOKENS: Final = 256
 _NO_LIMIT: Final = (b"0", b"0")
-_WAITS: Final = {"in_progress": 1.0, "unknown": 5.0}
 
 _logger: Final = logging.getLogger(__name__)
-_jitter: Final = random.Random().random  # noqa: S311 - spreads retries, keeps no secret
 
 
 class Terms(NamedTuple):
@@ -108,8 +103,7 @@ class AdmissionControl:
         self._lease_argument = b"%d" % (lease * 1_000_000)
         self._enforce = b"1" if terms.enforce else b"0"
         self._retry = b"1" if terms.idempotent else b"0"
-        self._longest = terms.idempotency_ttl + terms.tombstone_ttl
-        """Seconds after which anything is forgotten."""
+        self._horizon = Horizon(terms.idempotency_ttl, terms.idempotency_ttl + terms.tombstone_ttl)
 
     async def admit(
         self, received: Received, caller: Caller, operation: Operation, audit_id: str
@@ -125,7 +119,7 @@ class AdmissionControl:
             if self._concurrency.enter(keys.slot, plan.concurrent):
                 slot = keys.slot
             elif terms.enforce:
-                return self._told(_limited(Denied("concurrent", 1.0)))
+                return self._told(limited(Denied("concurrent", 1.0)))
             else:
                 over = "concurrent"
         if totals is not None:
@@ -133,7 +127,7 @@ class AdmissionControl:
             if denied is not None:
                 over = denied.name
                 if terms.enforce:
-                    return self._told(_limited(denied)._replace(slot=slot))
+                    return self._told(limited(denied)._replace(slot=slot))
         try:
             if name == "writes":
                 admission = await self._write(
@@ -175,7 +169,7 @@ class AdmissionControl:
     async def _read(
         self, received: Received, caller: Caller, plan: Plan, keys: CallerKeys
     ) -> Admission:
-        once = self._nonce(received, caller, plan)
+        once = self._horizon.of_nonce(received.at, caller, plan)
         if once is not None and caller.others:
             raise Refusal(
                 "signature_invalid",
@@ -191,17 +185,17 @@ class AdmissionControl:
             self._enforce,
             *plan.reads_arguments,
             b"" if once is None else NONCE,
-            once or b"0",
+            _milliseconds(once),
             token,
         )
         try:
             reply = await self._store.run(ADMIT, names, arguments)
         except StoreUnavailable as error:
             if once is not None:
-                raise _unavailable(error) from error
+                raise unavailable(error) from error
             wait = self._without_store.take(keys.slot, plan, received.started)
             if wait and self._terms.enforce:
-                return _limited(Denied("reads", wait))
+                return limited(Denied("reads", wait))
             return Admission("without_store", [], over="reads" if wait else "")
         return self._judge(reply, plan)
 
@@ -231,7 +225,7 @@ class AdmissionControl:
         else:
             claim_key = keys.name(CLAIM, name, operation.key.encode("ascii"))
         names: tuple[bytes, ...] = (claim_key, answer_of(claim_key))
-        kind, once = b"", self._nonce(received, caller, plan)
+        kind, once = b"", self._horizon.of_nonce(received.at, caller, plan)
         if caller.scheme == "detached-jws":
             # It binds neither method, target nor key: what was signed is good for one of each.
             value = hashlib.sha256(caller.signature_base).digest()
@@ -239,7 +233,7 @@ class AdmissionControl:
         elif caller.rider:
             value = hashlib.sha256(caller.rider).digest()
             names, kind = (*names, keys.name(SIGNATURE, b"", value)), RIDE
-            once = b"%d" % (self._longest * 1000)
+            once = self._horizon.longest
         elif once is not None:
             names, kind = (*names, _nonce_key(keys, caller)), NONCE
         token = _new_token()
@@ -250,14 +244,14 @@ class AdmissionControl:
             self._retry,
             b'%b"%b"}' % (about, audit_id.encode("ascii")),
         )
-        head = (kind, once or b"0", token)
+        head = (kind, _milliseconds(once), token)
         limits = (self._enforce, *plan.reads_arguments, *head, *plan.writes_arguments)
         claim = Claim(
             names,
             operation.payload,
             token,
             kind,
-            self._keeps(received, caller, operation),
+            self._horizon.of_claim(received.at, caller, keyed=operation.key is not None),
             margin=self._margin,
             stored=stored,
         )
@@ -284,7 +278,7 @@ class AdmissionControl:
         except StoreUnavailable as error:
             if error.applied:
                 self._settler.forget(claim)
-            raise _unavailable(error) from error
+            raise unavailable(error) from error
         except asyncio.CancelledError:
             self._settler.forget(claim)
             raise
@@ -310,70 +304,20 @@ class AdmissionControl:
             loop = self._loop = asyncio.get_running_loop()
         return loop.time()
 
-    def _keeps(
-        self, received: Received, caller: Caller, operation: Operation
-    ) -> tuple[float, float]:
-        """Return for how long the answer is kept, and for how long that it was given.
-
-        ``created`` makes a captured write stale before its answer is gone, ``expires`` at its own
-        time; without either, and without a key that is asked to be fresh, a tombstone stays. What
-        vouched is not the measure, but whatever in the request could have.
-        """
-        ttl, longest = self._terms.idempotency_ttl, self._longest
-        if operation.key is None:
-            return ttl, longest
-        kept = ttl
-        for created, expires in ((caller.created, caller.expires), *caller.others):
-            if created is None:
-                left = longest if expires is None else self._left(expires, received)
-                kept = max(kept, left)
-        return ttl, kept
-
-    def _left(self, expires: float, received: Received) -> float:
-        """Return how long something must be remembered that ends then; raises Refusal."""
-        left = expires - received.at + SKEW + CLOCK_MARGIN
-        if left > self._longest:
-            raise Refusal(
-                "signature_invalid",
-                "expires_too_far",
-                f"expires is further away than anything is remembered ({self._longest:.0f} s)",
-            )
-        return left
-
-    # Nonces
-
-    def _nonce(self, received: Received, caller: Caller, plan: Plan) -> bytes | None:
-        """Return the milliseconds for which a nonce must be remembered; None where none is."""
-        talos = caller.scheme == "talos"
-        if caller.nonce is None or not (plan.nonce or talos):
-            return None
-        most = _TALOS_AGE if talos else plan.max_age
-        ends: list[float] = [] if caller.expires is None else [caller.expires]
-        if caller.created is not None and most is not None:
-            ends.append(caller.created + most)
-        left = self._left(min(ends), received) if ends else self._longest
-        return b"%d" % (max(left, 1.0) * 1000)
-
     # The script's reply
 
     def _judge(self, reply: list[Any], plan: Plan, claim: Claim | None = None) -> Admission:
         word, number, ahead, wait, kept, token = reply
         result = word.decode("ascii")
         if result == "seen":
-            return Admission(
-                "nonce_seen",
-                [],
-                refusal=Refusal(
-                    "signature_invalid", "nonce_replayed", "what was signed was used before"
-                ),
-            )
+            return seen()
         name, limit, policy = plan.limit(number)
         headers: RawHeaders = [
             (b"RateLimit-Policy", policy),
             (b"RateLimit", state_of(Quota(name, limit, ahead))),
         ]
         if result == "limited":
-            return _limited(Denied(name, wait / 1e6))._replace(headers=headers)
+            return limited(Denied(name, wait / 1e6))._replace(headers=headers)
         over = name if wait else ""
         if result == "admitted":
             return Admission(result, headers, over=over)
@@ -384,7 +328,7 @@ class AdmissionControl:
             if answer is not None:
                 return Admission(result, headers, answer=answer, over=over)
             result = "gone"
-        return Admission(result, headers, refusal=_refusal(result), over=over)
+        return Admission(result, headers, refusal=refusal_of(result), over=over)
 
     def _recall(self, kept: bytes, claim: Claim, token: bytes) -> Answer | None:
         try:
@@ -405,36 +349,8 @@ def _give_back(
         totals.take("reads", origin, received.started)
 
 
-def _limited(denied: Denied) -> Admission:
-    seconds = whole_seconds(denied.wait, _jitter())
-    refusal = Refusal(
-        "rate_limited", denied.name, f"the rate for {denied.name} is used up", retry_after=seconds
-    )
-    return Admission("limited", [], refusal=refusal)
-
-
-def _refusal(result: str) -> Refusal:
-    code, explanation = _REFUSALS[result]
-    wait = _WAITS.get(result)
-    seconds = None if wait is None else whole_seconds(wait, _jitter())
-    return Refusal(code, code, explanation, retry_after=seconds)
-
-
-_REFUSALS: Final = {
-    "conflict": ("idempotency_conflict", "the key was used with another payload"),
-    "in_progress": ("idempotency_in_progress", "the first request is still being worked on"),
-    "unknown": ("outcome_unknown", "it was sent before, and no answer was recorded"),
-    "gone": ("answer_not_replayable", "it was done before; its answer is not kept"),
-}
-
-
-def _unavailable(error: StoreUnavailable) -> Refusal:
-    return Refusal(
-        "store_unavailable",
-        "store_unavailable",
-        error.explanation,
-        retry_after=whole_seconds(1.0, _jitter()),
-    )
+def _milliseconds(seconds: float | None) -> bytes:
+    return b"0" if seconds is None else b"%d" % (seconds * 1000)
 
 
 def _nonce_key(keys: CallerKeys, caller: Caller) -> bytes:

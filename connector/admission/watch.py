@@ -34,7 +34,7 @@ class StoreWatch:
     def __init__(self, client: StoreClient) -> None:
         self._client = client
         self._task: asyncio.Task[None] | None = None
-        self.policy: str | None = "the store's maxmemory-policy is not known yet"
+        self.policy: str | None = "the store has not answered yet"
         self.down = True
         self.failures = 0
         """Calls that got no usable reply."""

@@ -109,11 +109,17 @@ class Ledger:
         audit_id: str,
         template: str,
     ) -> None:
-        """Return once it is on disk what is about to be sent; raises Refusal."""
+        """Return once it is on disk what is about to be sent; raises Refusal.
+
+        What is answered by what was recorded before is sent nowhere: nobody waits for its record.
+        """
         record = self._scribe.received(received, caller, operation, admission, audit_id, template)
         if self._shared(caller.tier):
             self._spend(received.merchant, len(record), received.started)
-        await self._durable(record, audit_id)
+        if admission.answer is None:
+            await self._durable(record, audit_id)
+        else:
+            self.log.note(record, opens=audit_id)
 
     async def receive_unverified(
         self,
@@ -132,21 +138,6 @@ class Ledger:
     def has(self, audit_id: str) -> bool:
         """Whether a request was written down, and not what became of it."""
         return self.log.is_open(audit_id)
-
-    def replay(
-        self,
-        received: Received,
-        caller: Caller,
-        operation: Operation,
-        admission: Admission,
-        audit_id: str,
-        template: str,
-    ) -> None:
-        """Note a request that is answered by what was recorded before: nothing is sent."""
-        record = self._scribe.received(received, caller, operation, admission, audit_id, template)
-        if self._shared(caller.tier):
-            self._spend(received.merchant, len(record), received.started)
-        self.log.note(record, opens=audit_id)
 
     def close(
         self,

@@ -45,6 +45,17 @@ def time_fault(
     return None
 
 
+def times_of(parameters: Mapping[str, object]) -> tuple[int | None, int | None, str | None]:
+    """Return created, expires and nonce, whose types were judged with the head."""
+    created, expires = parameters.get("created"), parameters.get("expires")
+    nonce = parameters.get("nonce")
+    return (
+        created if type(created) is int else None,
+        expires if type(expires) is int else None,
+        nonce if type(nonce) is str else None,
+    )
+
+
 def _bot_auth_fault(created: object, expires: object) -> tuple[str, str] | None:
     if type(created) is not int or type(expires) is not int:
         return "bot_auth_times_missing", "web-bot-auth needs created and expires"

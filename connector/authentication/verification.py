@@ -39,6 +39,7 @@ from connector.authentication.older import (
     verify_older,
 )
 from connector.authentication.policy import BOT_AUTH
+from connector.authentication.times import times_of
 from connector.errors import Refusal
 from connector.steps import Caller, Times
 
@@ -288,7 +289,7 @@ class Authenticator:
                 base,
                 signature.value,
                 key,
-                *_times(signature.parameters),
+                *times_of(signature.parameters),
                 *self._besides(request, examined, signature, known),
             )
         return furthest([*examined.faults, *fallen])
@@ -306,7 +307,7 @@ class Authenticator:
         if len(examined.signatures) == 1 and not rider:
             return (), b""
         others = [
-            Times(*_times(signature.parameters)[:2])
+            Times(*times_of(signature.parameters)[:2])
             for signature in examined.signatures
             if signature is not vouching
         ]
@@ -397,14 +398,3 @@ class Authenticator:
         if key.thumbprint in self._revoked:
             return fault("key", "signature_invalid", "key_revoked", "the key is revoked here")
         return key
-
-
-def _times(parameters: Mapping[str, object]) -> tuple[int | None, int | None, str | None]:
-    """Return created, expires and nonce, whose types were judged with the head."""
-    created, expires = parameters.get("created"), parameters.get("expires")
-    nonce = parameters.get("nonce")
-    return (
-        created if type(created) is int else None,
-        expires if type(expires) is int else None,
-        nonce if type(nonce) is str else None,
-    )

@@ -111,6 +111,7 @@ def _summary(settings: Settings) -> dict[str, Any]:
         "listen": _address(settings.listen.host, settings.listen.port),
         "admin": _address(settings.admin.host, settings.admin.port),
         "store": _store(settings),
+        "audit": _audit(settings),
         "merchants": [_merchant(settings, merchant) for merchant in settings.merchants],
         "tiers": {
             "discovered": _tier(settings.tiers.discovered),
@@ -118,6 +119,13 @@ def _summary(settings: Settings) -> dict[str, Any]:
         },
         "warnings": warnings(settings),
     }
+
+
+def _audit(settings: Settings) -> str:
+    """Say where the log is, and whether signature bases can be read again."""
+    audit = settings.audit
+    bases = "not kept (no evidence_key)" if audit.evidence_key is None else "sealed"
+    return f"in {audit.directory}, keys in {audit.keys}, signature bases {bases}"
 
 
 def _store(settings: Settings) -> str:
@@ -167,6 +175,7 @@ def _lines(file: str, settings: Settings) -> Iterator[str]:
     yield f"{file}: ok"
     yield f"listens on {summary['listen']}, admin on {summary['admin']}"
     yield f"store: {summary['store']}"
+    yield f"audit log: {summary['audit']}"
     for merchant in summary["merchants"]:
         platforms = merchant["platforms"]
         yield f"merchant {merchant['id']}"

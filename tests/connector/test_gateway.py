@@ -318,6 +318,18 @@ def test_what_cannot_be_written_down_is_not_sent_and_its_claim_is_released(metho
     assert settled.told == (["released"] if method == "POST" else [])
 
 
+def test_a_mistake_of_ours_in_writing_down_sends_nothing_and_releases_the_claim(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    settled = _Settled()
+
+    answer = _handle("POST", _never, ledger=ToldLedger(RuntimeError("ours")), settlement=settled)
+
+    assert answer.status == 503
+    assert settled.told == ["released"]
+    assert "could not be written down" in caplog.text
+
+
 def test_a_replay_is_written_down_though_nothing_is_sent() -> None:
     ledger = ToldLedger()
     recorded = Admission("replay", [], answer=Answer(201, [], b"{}"))

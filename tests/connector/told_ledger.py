@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from connector.errors import Refusal
     from connector.steps import Admission, Caller, Operation, Received
 
 
 class ToldLedger:
     """Takes everything, or refuses what is to be on disk before a request is sent."""
 
-    def __init__(self, refusal: Refusal | None = None) -> None:
+    def __init__(self, refusal: Exception | None = None) -> None:
         self.told: list[str] = []
         self._refusal = refusal
         self._open: set[str] = set()
@@ -26,8 +25,9 @@ class ToldLedger:
         audit_id: str,
         template: str,
     ) -> None:
-        del received, caller, admission, template
-        self.told.append(f"received {operation.name}")
+        del received, caller, template
+        sent = admission.answer is None
+        self.told.append(f"{'received' if sent else 'replay'} {operation.name}")
         self._open.add(audit_id)
         if self._refusal is not None:
             raise self._refusal
@@ -35,10 +35,6 @@ class ToldLedger:
     async def receive_unverified(self, *about: Any) -> None:
         self.told.append(f"unverified {about[1]}")
         self._open.add(about[3])
-
-    def replay(self, *about: Any) -> None:
-        self.told.append(f"replay {about[2].name}")
-        self._open.add(about[4])
 
     def has(self, audit_id: str) -> bool:
         return audit_id in self._open

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from canonical import Request
-from connector.admission.control import CLOCK_MARGIN, SKEW, AdmissionControl, Terms
+from connector.admission.control import AdmissionControl, Terms
+from connector.admission.horizons import CLOCK_MARGIN, SKEW
 from connector.admission.limits import Limit
 from connector.admission.local import (
     CLAIM_OCTETS,
