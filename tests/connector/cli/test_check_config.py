@@ -44,6 +44,9 @@ def test_a_good_file_is_summed_up(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "  authorities  shop.example.com (https)" in lines
     assert "  rest         /ucp/v1" in lines
     assert "  mcp          off" in lines
+    (log,) = [line for line in lines if line.startswith("audit log: ")]
+    assert str(tmp_path / "audit") in log
+    assert "not kept" in log
     assert "warning" not in captured.out
     assert captured.err == ""
 
