@@ -14,8 +14,8 @@ UNPUBLISHED: Final = ".new"
 """Behind the name of a file that is not there yet: a process that ended has left it."""
 _NEW: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
 _AGAIN: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
-_MOST_PARTS: Final = 512
-"""Buffers in one writev(2); Linux takes 1024."""
+Identity = tuple[int, int]
+"""The device, and the file's number on it."""
 
 
 class Disk:
@@ -23,10 +23,16 @@ class Disk:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._root = str(folder)
 
-    def create(self, path: str) -> int:
-        """Make a file for appending, which stands at its path once it is published."""
-        return os.open(self._folder / f"{path}{UNPUBLISHED}", _NEW, 0o600)
+    def create(self, path: str, *, durable: bool) -> int:
+        """Make a file for appending, which stands at its path once it is published.
+
+        Where it is durable, what was written to it is on disk when the write returns (O_DSYNC: as
+        with fdatasync behind each write, in one system call).
+        """
+        flags = _NEW | os.O_DSYNC if durable else _NEW
+        return os.open(self._folder / f"{path}{UNPUBLISHED}", flags, 0o600)
 
     def publish(self, path: str) -> None:
         """Put the file at its path, in place of whatever stood there; that is on disk then."""
@@ -34,32 +40,24 @@ class Disk:
         (self._folder / f"{path}{UNPUBLISHED}").replace(target)
         self._sync_folder(target.parent)
 
-    def write(self, descriptor: int, parts: Sequence[bytes]) -> int:
-        """Append all parts, and return how many octets that are."""
-        written = 0
-        for at in range(0, len(parts), _MOST_PARTS):
-            some = parts[at : at + _MOST_PARTS]
-            size = sum(map(len, some))
-            done = os.writev(descriptor, some)
-            rest = b"" if done == size else b"".join(some)[done:]
-            while rest:
-                # A full disk takes a part of it first, and says so the second time.
-                rest = rest[os.write(descriptor, rest) :]
-            written += size
-        return written
+    def write(self, descriptor: int, octets: bytes) -> None:
+        """Append all of it."""
+        while octets:
+            # A full disk takes a part of it first, and says so the second time.
+            octets = octets[os.write(descriptor, octets) :]
 
-    def sync(self, descriptor: int) -> None:
-        """Return once what was written is on disk."""
-        os.fdatasync(descriptor)
+    def identity(self, descriptor: int) -> Identity:
+        """Return what tells an open file from every other one."""
+        found = os.fstat(descriptor)
+        return found.st_dev, found.st_ino
 
-    def is_at(self, descriptor: int, path: str) -> bool:
-        """Whether the open file is still the one at this path."""
+    def is_at(self, identity: Identity, path: str) -> bool:
+        """Whether the file is still the one at this path."""
         try:
-            there = (self._folder / path).lstat()
+            found = os.lstat(f"{self._root}/{path}")
         except FileNotFoundError:
             return False
-        mine = os.fstat(descriptor)
-        return (there.st_dev, there.st_ino) == (mine.st_dev, mine.st_ino)
+        return (found.st_dev, found.st_ino) == identity
 
     def close(self, descriptor: int) -> None:
         """Close a file."""

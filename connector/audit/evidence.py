@@ -1,6 +1,6 @@
 """The thread that makes evidence of what is written: tiles, bundles, checkpoints.
 
-It comes behind the writer and may be up to a second, or 256 records, late. What it writes is not
+It comes behind the writer; a checkpoint may be up to a second late. What it writes is not
 synced: the segments are, and everything here follows from them. They are removed once what took
 their place is on disk.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from collections import deque
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final
 
@@ -31,8 +32,6 @@ LATEST: Final = 1.0
 _RETRY: Final = 0.25
 _SETTLE: Final = 64 * WIDTH
 """Records behind which full tiles are put on disk for good, so that segments can go."""
-_MOST_WAITING: Final = 64 << 20
-"""Octets of records that may wait to be hashed."""
 
 
 class Evidence:
@@ -71,9 +70,11 @@ class Evidence:
         self._failed: list[tuple[str, bytes]] = []
         # It begins with a checkpoint of what is there.
         self._since = clock() - LATEST
-        self.waiting = 0
-        """Records that are on disk and not hashed yet."""
-        self._queue: SimpleQueue[Written | None] = SimpleQueue()
+        self._written = growth.size
+        self._taken: deque[Written] = deque()
+        self._records: list[bytes] = []
+        self._leaves: list[bytes] = []
+        self._wake: SimpleQueue[bool] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="audit-evidence", daemon=True)
         self.problem: str | None = None
 
@@ -82,37 +83,49 @@ class Evidence:
         self._thread.start()
 
     def take(self, written: Written) -> None:
-        """Take what is on disk; called by the writer."""
-        self.waiting += len(written.records)
-        self._queue.put(written)
+        """Take what is on disk; called on the loop.
+
+        The thread is woken where a bundle is full, or there was nothing to do: each time that it
+        goes to work it takes the interpreter from the loop.
+        """
+        before = self._written
+        idle = before == self._signed
+        if idle:
+            self._since = self._clock()
+        self._taken.append(written)
+        self._written = before + len(written.records)
+        if idle or self._written // WIDTH != before // WIDTH:
+            self._wake.put(True)
+
+    @property
+    def waiting(self) -> int:
+        """Records on disk that are not hashed yet."""
+        return self._written - self._growth.size
 
     @property
     def behind(self) -> int:
         """Records on disk that no checkpoint covers."""
-        return self.waiting + self._growth.size - max(self._signed, 0)
+        return self._written - max(self._signed, 0)
 
     def close(self, patience: float) -> bool:
         """End with a checkpoint of everything; False where that takes longer."""
-        self._queue.put(None)
+        self._wake.put(False)
         self._thread.join(patience)
         return not self._thread.is_alive() and self.problem is None
 
     def _run(self) -> None:
         going = True
         while going or self.problem is not None:
-            late = self._growth.size - self._signed
+            late = self._written != self._signed
             wait = max(self._since + LATEST - self._clock(), 0.0) if late else LATEST
             with contextlib.suppress(Empty):
-                taken = self._queue.get(timeout=_RETRY if self.problem else wait)
-                if taken is None:
-                    going = False
-                else:
-                    self._hash(taken)
+                going = self._wake.get(timeout=_RETRY if self.problem else wait) and going
+            due = not going or self._clock() >= self._since + LATEST
+            self._hash(everything=due)
             try:
                 self._put_failed()
                 size = self._growth.size
-                due = self._clock() >= self._since + LATEST
-                if size != self._signed and (not going or due or size >= self._signed + WIDTH):
+                if due and size != self._signed:
                     self._checkpoint()
                 if size // WIDTH * WIDTH >= self._settled + _SETTLE:
                     self._settle()
@@ -122,14 +135,20 @@ class Evidence:
                 if not going:
                     return
 
-    def _hash(self, written: Written) -> None:
-        if self._growth.size == max(self._signed, 0):
-            self._since = self._clock()
-        if not self._segments or written.segment > self._segments[-1]:
-            self._segments.append(written.segment)
-        for record, leaf in zip(written.records, written.leaves, strict=True):
-            self._failed += self._growth.add(record, leaf)
-        self.waiting -= len(written.records)
+    def _hash(self, *, everything: bool) -> None:
+        """Grow the tree by whole bundles, or by everything: a last, partial one costs files."""
+        while self._taken:
+            written = self._taken.popleft()
+            if not self._segments or written.segment > self._segments[-1]:
+                self._segments.append(written.segment)
+            self._records += written.records
+            self._leaves += written.leaves
+        size = self._growth.size
+        count = len(self._records)
+        if not everything:
+            count = max((size + count) // WIDTH * WIDTH - size, 0)
+        self._failed += self._growth.extend(self._records[:count], self._leaves[:count])
+        del self._records[:count], self._leaves[:count]
 
     def _put_failed(self) -> None:
         """Write the full tiles that are not written yet, in order."""

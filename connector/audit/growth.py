@@ -31,26 +31,34 @@ class Growth:
         self._rows = [list(row) for row in rows]
         self._entries = list(entries)
 
-    def add(self, record: bytes, leaf: bytes) -> Iterator[File]:
-        """Take the next record; yields what it completes."""
-        self._entries.append(record)
-        index, self.size = self.size, self.size + 1
-        if len(self._entries) == WIDTH:
-            yield tile_path(ENTRIES, index // WIDTH), bundle(self._entries)
-            self._entries = []
-        level, hashed = 0, leaf
-        while True:
-            if level == len(self._rows):
-                self._rows.append([])
-            row = self._rows[level]
-            row.append(hashed)
-            index //= WIDTH
-            if len(row) < WIDTH:
-                return
+    def extend(self, records: Sequence[bytes], leaves: Sequence[bytes]) -> Iterator[File]:
+        """Take the next records with their leaf hashes; yields what they complete."""
+        at = 0
+        while at < len(records):
+            upto = at + WIDTH - len(self._entries)
+            self._entries += records[at:upto]
+            self._row(0).extend(leaves[at:upto])
+            self.size += min(upto, len(records)) - at
+            at = upto
+            if len(self._entries) == WIDTH:
+                index = self.size // WIDTH - 1
+                yield tile_path(ENTRIES, index), bundle(self._entries)
+                self._entries = []
+                yield from self._full(index)
+
+    def _full(self, index: int) -> Iterator[File]:
+        """Yield the tiles that end with the leaf tile of this index."""
+        level = 0
+        while len(row := self._row(level)) == WIDTH:
             yield tile_path(level, index), b"".join(row)
-            hashed = tile_root(row)
+            self._row(level + 1).append(tile_root(row))
             row.clear()
-            level += 1
+            level, index = level + 1, index // WIDTH
+
+    def _row(self, level: int) -> list[bytes]:
+        if level == len(self._rows):
+            self._rows.append([])
+        return self._rows[level]
 
     def partial(self) -> list[File]:
         """Return what has to stand beside the full tiles for a checkpoint of this size."""

@@ -1,6 +1,6 @@
 """The log of one worker, as the event loop sees it: append and wait, or append and go on.
 
-Records that come while the writing thread is busy go out together behind it, with one fdatasync;
+Records that come while the writing thread is busy go out together behind it, in one write;
 where many do, the next ones are gathered for a millisecond, which spares the processor commits.
 Nobody waits longer than the deadline; whatever goes wrong, a record either is on disk or its
 request is refused.
@@ -289,6 +289,11 @@ class AuditLog:
         batch, self._flying = self._flying, None
         assert batch is not None  # noqa: S101 - one batch flies at a time
         self._busy = len(batch.records) >= MANY
+        if error is None:
+            try:
+                self._writer.land()
+            except OSError as gone:
+                error = gone
         if error is None:
             self._well(batch)
             batch.release(None)

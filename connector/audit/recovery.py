@@ -107,7 +107,7 @@ def _recover(folder: Path, origin: str, verifiers: Sequence[NoteVerifier]) -> Re
             found = json.loads(record)
             _follow(index, found, orphans)
             pruned = _pruned(found, pruned)
-            files += growth.add(record, leaf_hash(record))
+            files += growth.extend([record], [leaf_hash(record)])
             tail.append(record)
             if len(tail) == WIDTH:
                 tail.clear()

@@ -28,6 +28,8 @@ FIELDS: Final = ("peer", "path", "query", "query_name", "idempotency_key")
 """What is hashed in records, by the names that go into the hash: a client's address, an id in a
 path, the value and the name of a query's parameter (or the whole query), an Idempotency-Key."""
 _HASH: Final = 16
+_BLOCK: Final = 64
+"""Octets that SHA-256 takes at a time."""
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
 _NONCE: Final = 12
 _INFO: Final = b"ucp-connector/audit/base/"
@@ -43,7 +45,10 @@ class Redactor:
         if len(key) != KEY_OCTETS:
             raise ValueError(f"a redaction key has {KEY_OCTETS} octets")
         self.key_id = key_id
-        self._key = key
+        # RFC 2104 section 4: both halves of HMAC with the key already in them.
+        block = key.ljust(_BLOCK, b"\0")
+        self._inner = sha256(bytes(octet ^ 0x36 for octet in block))
+        self._outer = sha256(bytes(octet ^ 0x5C for octet in block))
         self._prefix = f"{key_id}:"
 
     def hash(self, field: str, value: str | bytes) -> str:
@@ -53,7 +58,10 @@ class Redactor:
         bits, base64url. Text and its octets have one hash; no text is refused.
         """
         octets = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
-        whole = digest(self._key, b"%b\0%b" % (field.encode(), octets), "sha256")
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(b"%b\0%b" % (field.encode(), octets))
+        outer.update(inner.digest())
+        whole = outer.digest()
         # The last two characters of 24 are padding.
         text = b2a_base64(whole[:_HASH], newline=False)[:-2].translate(_TO_URL).decode("ascii")
         return self._prefix + text

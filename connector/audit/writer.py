@@ -1,4 +1,4 @@
-"""The thread that writes: one fdatasync for all records that came while the last one ran.
+"""The thread that writes: once to the disk for all records that came while the last write ran.
 
 It belongs to one event loop, which hands it a batch at a time and is told when that is on disk.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import threading
+from itertools import count
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -23,6 +24,14 @@ if TYPE_CHECKING:
 MOST_OCTETS: Final = 64 << 20
 MOST_RECORDS: Final = 65_536
 """Of a segment."""
+
+
+class _Batch(NamedTuple):
+    """Records that are to be written, their leaf hashes, and both as lines."""
+
+    records: Sequence[bytes]
+    leaves: Sequence[bytes]
+    lines: bytes
 
 
 class Written(NamedTuple):
@@ -46,10 +55,10 @@ class Writer:
 
     ``tail`` are the records since the last multiple of a bundle's width: every segment begins
     there, with copies, so that what is not in a full bundle always stands in one segment.
-    ``written`` is called in the thread with what is on disk, ``done`` with the error, or None, of
-    each batch.
+    ``done`` is called in the thread with the error, or None, of each batch; without one the loop
+    calls ``land``, which calls ``written`` with what is on disk.
 
-    After an error the segment is abandoned and never written to again: a failed fdatasync may have
+    After an error the segment is abandoned and never written to again: a write that failed may have
     dropped pages that are not written a second time. The batch is handed over again, and opens
     another one; ``abandoned`` says what counts of those before.
     """
@@ -71,19 +80,23 @@ class Writer:
         self._done = done
         self._durable = durable
         self._descriptor = -1
+        self._identity = (0, 0)
+        self._path = ""
         self._segment = -1
-        self._octets = 0
+        self._octets = self._begun = 0
+        self._flying = _batch(first, [])
         self.abandoned: list[Abandoned] = []
-        self._batches: SimpleQueue[Sequence[bytes] | None] = SimpleQueue()
+        self._batches: SimpleQueue[_Batch | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="audit-log", daemon=True)
 
     def start(self) -> None:
         """Begin to write."""
         self._thread.start()
 
-    def write(self, batch: Sequence[bytes]) -> None:
+    def write(self, records: Sequence[bytes]) -> None:
         """Hand over a batch; the one before has to be done."""
-        self._batches.put(batch)
+        self._flying = _batch(self._next, records)
+        self._batches.put(self._flying)
 
     def close(self, patience: float) -> bool:
         """End behind what was handed over; False where that takes longer than some seconds."""
@@ -91,10 +104,32 @@ class Writer:
         self._thread.join(patience)
         return not self._thread.is_alive()
 
+    def land(self) -> None:
+        """Take note of the batch that is done, on the loop; OSError where its segment is not there.
+
+        What the thread does not do it need not wait for the interpreter for.
+        """
+        try:
+            if not self._disk.is_at(self._identity, self._path):
+                raise FileNotFoundError(errno.ENOENT, "the segment was taken away", self._path)
+        except OSError:
+            self._abandon()
+            raise
+        records, leaves, lines = self._flying
+        written = Written(self._next, self._segment, records, leaves)
+        self._next += len(records)
+        self._octets += len(lines) + self._begun
+        self._begun = 0
+        self._tail += records
+        del self._tail[: len(self._tail) - self._next % WIDTH]
+        self._written(written)
+        if self._octets >= MOST_OCTETS or self._next - self._segment >= MOST_RECORDS:
+            self._leave()
+
     def _run(self) -> None:
         while (batch := self._batches.get()) is not None:
             try:
-                self._commit(batch)
+                self._commit(batch.lines)
             except OSError as error:
                 self._abandon()
                 self._done(error)
@@ -102,39 +137,24 @@ class Writer:
                 self._done(None)
         self._leave()
 
-    def _commit(self, batch: Sequence[bytes]) -> None:
-        leaves = list(map(leaf_hash, batch))
-        lines = _lines(self._next, batch, leaves)
-        begins = self._descriptor < 0
-        if begins:
-            lines = [*self._open(), *lines]
-        octets = self._disk.write(self._descriptor, lines)
-        if self._durable:
-            self._disk.sync(self._descriptor)
-        if begins:
-            self._disk.publish(self._path)
-        if not self._disk.is_at(self._descriptor, self._path):
-            raise FileNotFoundError(errno.ENOENT, "the segment was taken away", self._path)
-        written = Written(self._next, self._segment, batch, leaves)
-        self._next += len(batch)
-        self._octets += octets
-        self._tail += batch
-        del self._tail[: len(self._tail) - self._next % WIDTH]
-        self._written(written)
-        if self._octets >= MOST_OCTETS or self._next - self._segment >= MOST_RECORDS:
-            self._leave()
+    def _commit(self, lines: bytes) -> None:
+        if self._descriptor >= 0:
+            self._disk.write(self._descriptor, lines)
+            return
+        copies = self._open()
+        self._begun = len(copies)
+        self._disk.write(self._descriptor, copies + lines)
+        self._disk.publish(self._path)
 
-    def _open(self) -> list[bytes]:
+    def _open(self) -> bytes:
         """Begin a segment, and return the lines that it begins with."""
         # One that was abandoned may stand there until this one, which has all of it, is written.
         first = self._next - len(self._tail)
         self._segment, self._octets = first, 0
-        self._descriptor = self._disk.create(self._path)
-        return _lines(first, self._tail, list(map(leaf_hash, self._tail)))
-
-    @property
-    def _path(self) -> str:
-        return f"{FOLDER}/{segment_name(self._segment)}"
+        self._path = f"{FOLDER}/{segment_name(first)}"
+        self._descriptor = self._disk.create(self._path, durable=self._durable)
+        self._identity = self._disk.identity(self._descriptor)
+        return _batch(first, self._tail).lines
 
     def _leave(self) -> None:
         if self._descriptor >= 0:
@@ -151,8 +171,6 @@ class Writer:
             self._disk.close(descriptor)
 
 
-def _lines(first: int, records: Sequence[bytes], leaves: Sequence[bytes]) -> list[bytes]:
-    return [
-        line(index, leaf, record)
-        for index, (record, leaf) in enumerate(zip(records, leaves, strict=True), first)
-    ]
+def _batch(first: int, records: Sequence[bytes]) -> _Batch:
+    leaves = list(map(leaf_hash, records))
+    return _Batch(records, leaves, b"".join(map(line, count(first), leaves, records)))

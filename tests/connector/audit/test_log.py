@@ -22,7 +22,7 @@ from tests.connector.audit.test_tree import reader
 from tests.connector.moved_time import until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Coroutine
     from pathlib import Path
 
     from connector.audit.writer import Abandoned
@@ -252,23 +252,20 @@ class Failing(Disk):
         if self.fails == call:
             raise OSError(self.number, "it fails", call)
 
-    def create(self, path: str) -> int:
+    def create(self, path: str, *, durable: bool) -> int:
         self._maybe("create")
-        return super().create(path)
+        return super().create(path, durable=durable)
 
     def publish(self, path: str) -> None:
         self._maybe("publish")
         super().publish(path)
 
-    def write(self, descriptor: int, parts: Sequence[bytes]) -> int:
+    def write(self, descriptor: int, octets: bytes) -> None:
         if self.fails == "write" and self.short:
-            super().write(descriptor, [b"".join(parts)[: self.short]])
+            super().write(descriptor, octets[: self.short])
         self._maybe("write")
-        return super().write(descriptor, parts)
-
-    def sync(self, descriptor: int) -> None:
+        super().write(descriptor, octets)
         self._maybe("sync")
-        super().sync(descriptor)
 
     def put(self, path: str, octets: bytes) -> None:
         self._maybe("put")
@@ -423,9 +420,9 @@ def test_nobody_waits_longer_than_the_deadline(tmp_path: Path) -> None:
             super().__init__(folder)
             self.may_go_on = asyncio.Event()
 
-        def sync(self, descriptor: int) -> None:
+        def write(self, descriptor: int, octets: bytes) -> None:
             asyncio.run_coroutine_threadsafe(self.may_go_on.wait(), self.loop).result()
-            super().sync(descriptor)
+            super().write(descriptor, octets)
 
         loop: asyncio.AbstractEventLoop
 

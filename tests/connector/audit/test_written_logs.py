@@ -99,14 +99,14 @@ def test_a_log_that_was_cut_off_is_good_again_when_a_process_has_repaired_it(
 
 
 class FailingDisk(Disk):
-    """Fails to sync where it is told to, after everything was written."""
+    """Fails to put on disk where it is told to, after everything was written."""
 
     failing = False
 
-    def sync(self, descriptor: int) -> None:
+    def write(self, descriptor: int, octets: bytes) -> None:
+        super().write(descriptor, octets)
         if self.failing:
             raise OSError(errno.EIO, "broken")
-        super().sync(descriptor)
 
 
 @pytest.mark.parametrize("before", [0, 3, 200])
