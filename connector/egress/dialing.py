@@ -48,6 +48,8 @@ class PinnedNetwork(httpcore.AsyncNetworkBackend):
         self._connect_timeout = connect_timeout
         self._max_bytes = max_bytes
         self._dialled: httpcore.AsyncNetworkStream | None = None
+        self.peer: Address | None = None
+        """The address that was connected to, once there is one."""
 
     async def connect_tcp(
         self,
@@ -69,6 +71,7 @@ class PinnedNetwork(httpcore.AsyncNetworkBackend):
                 continue
             self._dialled = stream
             _check_peer(stream, address)
+            self.peer = address
             return _BoundedStream(stream, self._max_bytes)
         raise failure
 

@@ -44,6 +44,24 @@ Fetch = Callable[[ProfileUrl], Awaitable[FetchedDocument]]
 """Fetches a document; raises ``Refusal``."""
 
 
+class Exchange(NamedTuple):
+    """An answer as it came: judged by nothing but the guard and the limits."""
+
+    status: int
+    headers: Sequence[tuple[bytes, bytes]]
+    body: bytes
+    peer: Address | None
+    """The address that answered."""
+    certificate: bytes | None
+    """The server's own, in DER; None where there was no TLS."""
+
+    def field(self, name: bytes) -> str:
+        """All lines of a header in lower case, joined by commas; empty where there was none."""
+        # RFC 9110 section 5.3: lines of one name are one list.
+        lines = (value for field, value in self.headers if field.lower() == name)
+        return ", ".join(value.decode("latin-1") for value in lines)
+
+
 class Fetcher:
     """Fetches documents from strangers' URLs.
 
@@ -89,12 +107,32 @@ class Fetcher:
         is special-use, never before the least delay; ``discovery_pending`` where our own resolver
         failed; ``profile_unreachable`` for everything else.
         """
+        got = await self._ask(url, "GET", (), _check_document)
+        return FetchedDocument(got.body, got.field(b"cache-control"), got.field(b"age"))
+
+    async def exchange(
+        self, url: ProfileUrl, method: str = "GET", headers: Sequence[tuple[bytes, bytes]] = ()
+    ) -> Exchange:
+        """Ask as for a document, with more headers, and return whatever is answered.
+
+        For those who judge how a document is served. Raises ``Refusal`` as fetching does, but
+        not for a status or an encoding.
+        """
+        return await self._ask(url, method, headers, _check_size)
+
+    async def _ask(
+        self,
+        url: ProfileUrl,
+        method: str,
+        headers: Sequence[tuple[bytes, bytes]],
+        check: Callable[[httpcore.Response], None],
+    ) -> Exchange:
         started = self._clock()
         try:
             addresses = await self._addresses(url)
             left = self._timeout - (self._clock() - started)
             async with asyncio.timeout(left):
-                return await self._get(url, addresses)
+                return await self._get(url, addresses, method, headers, check)
         except TimeoutError as error:
             raise _unreachable("timeout", f"no answer within {self._timeout} s") from error
         except Refusal as refusal:
@@ -134,7 +172,14 @@ class Fetcher:
         if reason is not None:
             raise _invalid("special_use", f"{url.host} leads to a special-use address: {reason}")
 
-    async def _get(self, url: ProfileUrl, addresses: Sequence[Address]) -> FetchedDocument:
+    async def _get(
+        self,
+        url: ProfileUrl,
+        addresses: Sequence[Address],
+        method: str,
+        headers: Sequence[tuple[bytes, bytes]],
+        check: Callable[[httpcore.Response], None],
+    ) -> Exchange:
         network = PinnedNetwork(
             self._network,
             addresses,
@@ -143,7 +188,7 @@ class Fetcher:
         )
         target = httpcore.URL(scheme=url.scheme, host=url.host, port=url.port, target=url.target)
         request = httpcore.Request(
-            "GET",
+            method,
             target,
             headers=[
                 (b"Host", url.authority.encode("ascii")),
@@ -151,6 +196,7 @@ class Fetcher:
                 (b"Accept-Encoding", b"identity"),
                 (b"User-Agent", _USER_AGENT),
                 (b"Connection", b"close"),
+                *headers,
             ],
         )
         connection = httpcore.AsyncHTTPConnection(
@@ -158,7 +204,14 @@ class Fetcher:
         )
         try:
             response = await connection.handle_async_request(request)
-            return await self._read(response)
+            check(response)
+            return Exchange(
+                response.status,
+                response.headers,
+                await self._body(response),
+                network.peer,
+                _certificate(response),
+            )
         except PeerMismatchError as error:
             raise _invalid("peer_mismatch", f"{url.host}: {error}") from error
         except TooMuchError as error:
@@ -174,29 +227,36 @@ class Fetcher:
             await connection.aclose()
             await network.aclose()
 
-    async def _read(self, response: httpcore.Response) -> FetchedDocument:
-        headers = response.headers
-        size = sum(len(name) + len(value) for name, value in headers)
-        if len(headers) > _MAX_HEADERS or size > _MAX_HEADER_BYTES:
-            raise _unreachable("headers_too_large", "the answer's headers are too large")
-        if response.status != 200:
-            # A redirect is no document either: where it leads was never checked.
-            raise _unreachable("status", f"the answer's status is {response.status}")
-        if _field(headers, b"content-encoding").lower() not in {"", "identity"}:
-            raise _unreachable("content_encoding", "the answer is encoded, and was asked not to be")
+    async def _body(self, response: httpcore.Response) -> bytes:
         body = bytearray()
         async for chunk in response.aiter_stream():
             body += chunk
             if len(body) > self._max_document:
                 raise _unreachable("too_large", f"more than {self._max_document} octets")
-        return FetchedDocument(
-            bytes(body), _field(headers, b"cache-control"), _field(headers, b"age")
-        )
+        return bytes(body)
 
 
-def _field(headers: Sequence[tuple[bytes, bytes]], name: bytes) -> str:
-    # RFC 9110 section 5.3: lines of one name are one list.
-    return ", ".join(value.decode("latin-1") for field, value in headers if field.lower() == name)
+def _check_size(response: httpcore.Response) -> None:
+    headers = response.headers
+    size = sum(len(name) + len(value) for name, value in headers)
+    if len(headers) > _MAX_HEADERS or size > _MAX_HEADER_BYTES:
+        raise _unreachable("headers_too_large", "the answer's headers are too large")
+
+
+def _check_document(response: httpcore.Response) -> None:
+    _check_size(response)
+    if response.status != 200:
+        # A redirect is no document either: where it leads was never checked.
+        raise _unreachable("status", f"the answer's status is {response.status}")
+    encodings = [value for name, value in response.headers if name.lower() == b"content-encoding"]
+    if b", ".join(encodings).lower() not in {b"", b"identity"}:
+        raise _unreachable("content_encoding", "the answer is encoded, and was asked not to be")
+
+
+def _certificate(response: httpcore.Response) -> bytes | None:
+    secured = response.extensions["network_stream"].get_extra_info("ssl_object")
+    der: bytes | None = None if secured is None else secured.getpeercert(binary_form=True)
+    return der
 
 
 def _shown(error: Exception) -> str:

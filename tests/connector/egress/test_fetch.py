@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import httpcore
 import pytest
+from cryptography.x509 import DNSName, SubjectAlternativeName, load_der_x509_certificate
 
-from connector.egress.fetch import FetchedDocument, Fetcher
+from connector.egress.fetch import Exchange, FetchedDocument, Fetcher
 from connector.egress.resolving import Resolve, Resolver, UnresolvableError
 from connector.egress.urls import normalise
 from connector.errors import Refusal
@@ -394,3 +395,53 @@ def test_a_connection_that_leads_elsewhere_is_closed_before_a_byte_is_sent() -> 
             assert await asyncio.wait_for(received, 5) == b""
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("status", [b"301 Moved", b"404 Not Found", b"503 Busy"])
+def test_an_exchange_is_whatever_was_answered(status: bytes) -> None:
+    answer = document(b"body", b"Location: /x", b"X: 1", b"x: 2", b"Content-Encoding: gzip")
+
+    async def scenario() -> tuple[Exchange, bytes]:
+        async with serving(answering(answer.replace(b"200 OK", status))) as server:
+            url = normalise(f"http://127.0.0.1:{server.port}/", allow_loopback=True)
+            got = await fetcher().exchange(url, headers=[(b"If-None-Match", b'"1"')])
+            return got, server.requests[0]
+
+    got, request = asyncio.run(scenario())
+    assert (got.status, got.body) == (int(status[:3]), b"body")
+    assert (got.field(b"x"), got.field(b"location"), got.field(b"age")) == ("1, 2", "/x", "")
+    assert (str(got.peer), got.certificate) == ("127.0.0.1", None)
+    assert b'\r\nIf-None-Match: "1"\r\n' in request
+
+
+def test_an_exchange_over_tls_comes_with_the_certificate(
+    authority: Authority, tmp_path: Path
+) -> None:
+    async def scenario() -> Exchange:
+        tls = authority.server(tmp_path, "localhost")
+        async with serving(answering(document(b"{}")), tls) as server:
+            url = normalise(f"https://localhost:{server.port}/")
+            network = fetcher(resolving_to("127.0.0.1"), tls=authority.trusting())
+            return await network.exchange(url, "HEAD")
+
+    got = asyncio.run(scenario())
+    assert got.certificate is not None
+    names = load_der_x509_certificate(got.certificate).extensions.get_extension_for_class(
+        SubjectAlternativeName
+    )
+    assert names.value.get_values_for_type(DNSName) == ["localhost"]
+
+
+def test_an_exchange_is_bounded_and_guarded_as_a_fetch_is() -> None:
+    async def exchange(text: str, serve: Serve, **changes: Any) -> Exchange:
+        async with serving(serve) as server:
+            url = normalise(text.format(server.port), allow_loopback=True)
+            return await fetcher(**changes).exchange(url)
+
+    large = answering(document(bytes(LIMIT + 1)))
+    assert refused(exchange("http://127.0.0.1:{}/", large)) == ("profile_unreachable", "too_large")
+    inward = resolving_to("10.0.0.1")
+    assert refused(exchange("https://platform.example/", large, resolve=inward)) == (
+        "invalid_profile_url",
+        "special_use",
+    )
