@@ -157,7 +157,7 @@ def build_lane(
             keys,
             None if keys is None else KeyDirectory(keys, merchant.authorities),
         ),
-        problems=ProblemRenderer(merchant.continue_url),
+        problems=ProblemRenderer(merchant.continue_url, merchant.versions),
         answers=None
         if keys is None
         else AnswerSigner(keys, bind_request=merchant.responses.bind_request),

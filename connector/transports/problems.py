@@ -10,6 +10,8 @@ from connector.errors import CODES
 from connector.steps import Answer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from connector.errors import ErrorCode, Refusal
     from connector.steps import RawHeaders
 
@@ -24,10 +26,16 @@ _PROBLEM: Final = b"application/problem+json"
 
 
 class ProblemRenderer:
-    """Renders refusals for one merchant; every body but ``instance`` is built at start."""
+    """Renders refusals for one merchant; every body but ``instance`` is built at start.
 
-    def __init__(self, continue_url: str | None = None) -> None:
-        self._bodies = {name: _body(code, continue_url) for name, code in CODES.items()}
+    ``versions`` are those that the merchant serves.
+    """
+
+    def __init__(self, continue_url: str | None = None, versions: Sequence[str] = ()) -> None:
+        self._bodies = {
+            name: _body(code, content_of(code, versions), continue_url)
+            for name, code in CODES.items()
+        }
 
     def render(self, refusal: Refusal, accept: bytes, audit_id: str) -> Answer:
         """Build the answer: the code and its constant text, never the explanation.
@@ -51,9 +59,22 @@ class ProblemRenderer:
         return Answer(code.status, headers, body)
 
 
-def _body(code: ErrorCode, continue_url: str | None) -> bytes:
+def content_of(code: ErrorCode, versions: Sequence[str]) -> str:
+    """Return a code's public text at a merchant who serves these versions.
+
+    It is constant there, and never says what the request had in it.
+    """
+    if code.name != "version_unsupported" or not versions:
+        return code.content
+    # UCP overview, Error Handling: whoever asks learns what is served.
+    *others, last = sorted(versions)
+    listed = f"versions {', '.join(others)} and {last}" if others else f"version {last}"
+    return f"{code.content} This business supports {listed}."
+
+
+def _body(code: ErrorCode, content: str, continue_url: str | None) -> bytes:
     """Build everything but the last member, without the closing brace."""
-    members: dict[str, Any] = {"code": code.name, "content": code.content}
+    members: dict[str, Any] = {"code": code.name, "content": content}
     if continue_url is not None:
         members["continue_url"] = continue_url
     members |= _MEMBERS.get(code.name, {})
@@ -62,6 +83,6 @@ def _body(code: ErrorCode, continue_url: str | None) -> bytes:
         "type": "about:blank",
         "title": HTTPStatus(code.status).phrase,
         "status": code.status,
-        "detail": code.content,
+        "detail": content,
     }
     return json.dumps(members, separators=(",", ":")).encode("ascii")[:-1]

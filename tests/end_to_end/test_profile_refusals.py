@@ -180,6 +180,15 @@ def test_a_profile_that_cannot_be_read_is_malformed(
     refused(gateway, merchant, platform, stranger.signed(), "profile_malformed")
 
 
+def test_a_version_that_is_not_served_is_told_which_ones_are(
+    gateway: RunningGateway, merchant: Merchant, platform: Platform, host: RawServer
+) -> None:
+    stranger = stranger_at(host)
+    host.default = answer(stranger.profile(ucp={"version": "2020-01-01"}))
+    told = refused(gateway, merchant, platform, stranger.signed(), "version_unsupported")
+    assert told.document()["content"].endswith("supports versions 2026-04-08 and 2026-08-25.")
+
+
 CODES: Final[dict[str, tuple[str, Callable[[Platform], bytes]]]] = {
     "another version": (
         "version_unsupported",

@@ -64,6 +64,39 @@ def test_the_merchants_continue_url_is_in_the_body_where_it_is_set() -> None:
     assert json.loads(answer.body)["continue_url"] == "https://shop.example.com/"
 
 
+@pytest.mark.parametrize(
+    ("versions", "listed"),
+    [
+        (("2026-08-25",), "version 2026-08-25."),
+        (("2026-08-25", "2026-04-08"), "versions 2026-04-08 and 2026-08-25."),
+        (
+            ("2026-08-25", "2026-04-08", "2026-01-23"),
+            "versions 2026-01-23, 2026-04-08 and 2026-08-25.",
+        ),
+    ],
+)
+def test_an_unsupported_version_is_told_which_ones_are_served(
+    versions: tuple[str, ...], listed: str
+) -> None:
+    renderer = ProblemRenderer("https://shop.example.com/", versions)
+    answer = renderer.render(Refusal("version_unsupported", SECRET, SECRET), b"", AUDIT_ID)
+    assert isinstance(answer.body, bytes)
+    body = json.loads(answer.body)
+    assert body["content"] == body["detail"]
+    assert body["content"] == (
+        f"The protocol version is not supported. This business supports {listed}"
+    )
+    assert body["continue_url"] == "https://shop.example.com/"
+
+
+def test_other_refusals_say_nothing_of_versions() -> None:
+    answer = ProblemRenderer(None, ("2026-08-25",)).render(
+        Refusal("profile_malformed", "", ""), b"", AUDIT_ID
+    )
+    assert isinstance(answer.body, bytes)
+    assert b"2026-08-25" not in answer.body
+
+
 def test_an_unknown_outcome_warns_against_a_new_key() -> None:
     answer = ProblemRenderer().render(Refusal("outcome_unknown", "", ""), b"", AUDIT_ID)
     assert isinstance(answer.body, bytes)
