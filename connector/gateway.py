@@ -147,6 +147,7 @@ class Gateway:
             raise admission.refusal
         template = "" if rule is None else rule.path
         try:
+            lane.authenticator.stand_by(caller)
             await self._ledger.receive(
                 received, caller, operation, admission, journal.audit_id, template
             )

@@ -105,6 +105,10 @@ class AdmissionControl:
         self._retry = b"1" if terms.idempotent else b"0"
         self._horizon = Horizon(terms.idempotency_ttl, terms.idempotency_ttl + terms.tombstone_ttl)
 
+    def follow(self, by_identity: Mapping[str, Plan]) -> None:
+        """Go on with the plans of other registrations from this moment."""
+        self._terms = self._terms._replace(by_identity=by_identity)
+
     async def admit(
         self, received: Received, caller: Caller, operation: Operation, audit_id: str
     ) -> Admission:

@@ -148,6 +148,33 @@ class Authenticator:
         self._endpoint = endpoint
         self._coverage = Coverage()
 
+    def follow(
+        self,
+        *,
+        discovered: Policy,
+        registered: Mapping[str, Registered],
+        discovery_open: bool,
+        revoked: frozenset[str],
+    ) -> None:
+        """Go on with other terms from this moment: no request is examined by parts of both.
+
+        What was examined before is proven by the terms that it was examined by, but a key that is
+        revoked now verifies nothing more.
+        """
+        self._discovered = discovered
+        self._registered = registered
+        self._discovery_open = discovery_open
+        self._revoked = revoked
+
+    def stand_by(self, caller: Caller) -> None:
+        """Refuse a caller whose key was revoked since it verified; raises Refusal.
+
+        Asked once more before anything is sent or answered from what was recorded: admission may
+        have waited for another request's answer.
+        """
+        if caller.thumbprint in self._revoked:
+            raise _revoked().refusal()
+
     def examine(self, received: Received, *, writes: bool) -> Examined:
         """Judge every candidate by what the head says; raises the furthest one's refusal.
 
@@ -396,5 +423,9 @@ class Authenticator:
                 "the key with this keyid is malformed or of a kind that is not supported",
             )
         if key.thumbprint in self._revoked:
-            return fault("key", "signature_invalid", "key_revoked", "the key is revoked here")
+            return _revoked()
         return key
+
+
+def _revoked() -> Fault:
+    return fault("key", "signature_invalid", "key_revoked", "the key is revoked here")

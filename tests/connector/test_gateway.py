@@ -54,6 +54,16 @@ class _Verified:
         del received, examined
         return _CALLER
 
+    def stand_by(self, caller: Caller) -> None:
+        del caller
+
+
+class _RevokedMeanwhile(_Verified):
+    """One whose caller's key was revoked while admission was waited for."""
+
+    def stand_by(self, caller: Caller) -> None:
+        raise Refusal("signature_invalid", "key_revoked", f"{caller.thumbprint} is revoked")
+
 
 class _Unverified(_Verified):
     async def prove(self, received: Received, examined: object) -> Caller:
@@ -336,6 +346,27 @@ def test_a_replay_is_written_down_though_nothing_is_sent() -> None:
 
     assert _handle("POST", _never, ledger=ledger, admission=_Admitted(recorded)).status == 201
     assert ledger.told == ["replay create_checkout", "completed replay 201"]
+
+
+@pytest.mark.parametrize("replays", [True, False])
+def test_a_key_revoked_meanwhile_gets_no_recorded_answer_and_has_nothing_sent(
+    *, replays: bool
+) -> None:
+    ledger, settled = ToldLedger(), _Settled()
+    recorded = Admission("replay", [], answer=Answer(201, [], b"{}"))
+
+    answer = _handle(
+        "POST",
+        _never,
+        ledger=ledger,
+        settlement=settled,
+        authenticator=_RevokedMeanwhile(),
+        admission=_Admitted(recorded if replays else None),
+    )
+
+    assert answer.status == 401
+    assert ledger.told == ["denied signature_invalid"]
+    assert settled.told == ([] if replays else ["released"])
 
 
 def test_a_refusal_is_written_down_as_one() -> None:
