@@ -72,19 +72,38 @@ _TABLE: Final = (
 CODES: Final[dict[str, ErrorCode]] = {code.name: code for code in _TABLE}
 
 
+class Fault(NamedTuple):
+    """One thing that is wrong with a body: where, and which rule it breaks; no value is in it.
+
+    Both are ASCII. ``path`` is a JSONPath of at most 256 characters; the names in it are the
+    caller's own. ``rule`` is a word of ours.
+    """
+
+    path: str
+    rule: str
+
+
 class Refusal(Exception):  # noqa: N818 - it is a decision, not an error of the program
     """A decision against a request.
 
     ``code`` names a row of the frozen table. ``reason`` is a stable word for operators
     (``coverage_insufficient``), ``explanation`` says in a sentence what was wrong first; neither
-    is ever sent to the caller. ``retry_after`` is in whole seconds.
+    is ever sent to the caller. ``retry_after`` is in whole seconds. ``faults`` are sent: at most
+    ten.
     """
 
     def __init__(
-        self, code: str, reason: str, explanation: str, *, retry_after: int | None = None
+        self,
+        code: str,
+        reason: str,
+        explanation: str,
+        *,
+        retry_after: int | None = None,
+        faults: tuple[Fault, ...] = (),
     ) -> None:
         super().__init__(explanation)
         self.code = CODES[code]
         self.reason = reason
         self.explanation = explanation
         self.retry_after = retry_after
+        self.faults = faults

@@ -12,7 +12,7 @@ from connector.steps import Answer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from connector.errors import ErrorCode, Refusal
+    from connector.errors import ErrorCode, Fault, Refusal
     from connector.steps import RawHeaders
 
 # What a platform may conclude of its own request (ucp-rules section 5).
@@ -56,7 +56,15 @@ class ProblemRenderer:
             headers.append((b"Retry-After", b"%d" % seconds))
         headers.append((b"Audit-ID", audit_id.encode("ascii")))
         body = b'%b,"instance":"urn:uuid:%b"}' % (self._bodies[code.name], audit_id.encode("ascii"))
+        if refusal.faults:
+            errors = json.dumps(told(refusal.faults), separators=(",", ":")).encode("ascii")
+            body = b'%b,"errors":%b}' % (body[:-1], errors)
         return Answer(code.status, headers, body)
+
+
+def told(faults: tuple[Fault, ...]) -> list[dict[str, str]]:
+    """Return what is wrong with a body as the caller is told of it, over REST and JSON-RPC."""
+    return [fault._asdict() for fault in faults]
 
 
 def content_of(code: ErrorCode, versions: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from connector.errors import CODES, Refusal
+from connector.errors import CODES, Fault, Refusal
 from connector.transports.problems import ProblemRenderer
 
 AUDIT_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
@@ -101,3 +101,17 @@ def test_an_unknown_outcome_warns_against_a_new_key() -> None:
     answer = ProblemRenderer().render(Refusal("outcome_unknown", "", ""), b"", AUDIT_ID)
     assert isinstance(answer.body, bytes)
     assert json.loads(answer.body)["safe_new_key"] is False
+
+
+def test_what_is_wrong_with_a_body_is_told_by_path_and_rule() -> None:
+    faults = (Fault("$.line_items[0].quantity", "type"), Fault("$", "repeated_name"))
+    refusal = Refusal("malformed_request", SECRET, SECRET, faults=faults)
+    answer = ProblemRenderer().render(refusal, b"", AUDIT_ID)
+    assert isinstance(answer.body, bytes)
+    body = json.loads(answer.body)
+    assert body["content"] == CODES["malformed_request"].content
+    assert body["errors"] == [
+        {"path": "$.line_items[0].quantity", "rule": "type"},
+        {"path": "$", "rule": "repeated_name"},
+    ]
+    assert SECRET.encode() not in answer.body
