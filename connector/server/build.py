@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from connector.authentication.policy import Policy
-from connector.authentication.verification import Authenticator, Registered
+from connector.authentication.verification import Authenticator
 from connector.egress.fetch import Fetcher
 from connector.egress.resolving import Resolver
 from connector.gateway import Lane
@@ -15,7 +14,7 @@ from connector.ingress.limits import WireLimits
 from connector.platforms.agent import agent_reader
 from connector.platforms.budgets import Lane as FetchLane
 from connector.platforms.discovery import PLACES, Discovery
-from connector.platforms.registry import Registry, register, revoked_thumbprints
+from connector.server.terms import merchant_terms
 from connector.signing.answers import AnswerSigner
 from connector.signing.directory import KeyDirectory
 from connector.signing.publishing import PROFILE_PATH, PublishedDocuments
@@ -25,7 +24,7 @@ from connector.upstream.client import UpstreamClient
 from connector.upstream.forwarding import Forwarding
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from connector.authentication.verification import Profiles
     from connector.ingress.context import Handler
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from connector.settings.gateway import Limits
     from connector.settings.merchants import Merchant
     from connector.settings.schema import Settings
-    from connector.settings.terms import RegisteredPlatform, RegisteredTier
     from connector.signing.current import CurrentKeys
 
 # A keyed write older than its idempotency record could be run again (ucp-rules section 3.9).
@@ -119,13 +117,10 @@ def build_authenticator(
     return Authenticator(
         profiles=profiles,
         agent_url=agent_reader(allow_loopback=loopback),
-        discovered=_policy("discovered", settings.tiers.discovered),
-        registered=_registered(settings, merchant, allow_loopback=loopback),
         versions=frozenset(merchant.versions),
-        discovery_open=merchant.platforms.discovery == "open",
         keyed_horizon=settings.store.idempotency_ttl - _HORIZON_MARGIN,
-        revoked=revoked_thumbprints(settings.discovery.revoked),
         endpoint=merchant.endpoints.rest or "",
+        **merchant_terms(settings, merchant)._asdict(),
     )
 
 
@@ -162,55 +157,4 @@ def build_lane(
         if keys is None
         else AnswerSigner(keys, bind_request=merchant.responses.bind_request),
         observe=merchant.enforcement.signatures == "insecure_observe",
-    )
-
-
-def _registered(
-    settings: Settings, merchant: Merchant, *, allow_loopback: bool
-) -> Mapping[str, Registered]:
-    listed = merchant.platforms.registered
-    registry = Registry(
-        register(
-            platform.profile,
-            keys=platform.keys or (),
-            version=platform.version,
-            coverage=_coverage(settings, platform),
-            allow_loopback=allow_loopback,
-        )
-        for platform in listed
-    )
-    registered = {}
-    for platform, registration in zip(listed, registry.by_url.values(), strict=True):
-        tier = getattr(settings.tiers, platform.tier)
-        pinned = registration.pinned
-        registered[registration.url] = Registered(
-            _policy(platform.tier, tier, platform),
-            pinned.version if pinned else None,
-            pinned.keys if pinned else None,
-        )
-    return registered
-
-
-def _coverage(settings: Settings, platform: RegisteredPlatform) -> str:
-    tier: RegisteredTier = getattr(settings.tiers, platform.tier)
-    return platform.coverage or tier.coverage
-
-
-def _policy(name: str, tier: RegisteredTier, platform: RegisteredPlatform | None = None) -> Policy:
-    """Make the terms of a tier, with what one registration has of its own."""
-
-    def term(setting: str) -> Any:
-        own = getattr(platform, setting, None)
-        return getattr(tier, setting) if own is None else own
-
-    freshness, operations = term("freshness"), term("operations")
-    return Policy(
-        tier=name,
-        schemes=frozenset(term("schemes")),
-        coverage=term("coverage"),
-        created_required=freshness.required,
-        max_age=freshness.max_age if freshness.required else None,
-        operations=None if operations == "all" else frozenset(operations),
-        unbound_get=platform is not None and platform.allow_unbound_get,
-        unbound_complete=platform is not None and platform.allow_unbound_complete,
     )

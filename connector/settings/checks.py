@@ -78,7 +78,7 @@ def _tiers(settings: Settings) -> Iterator[Problem]:
                 ("tiers", name, "coverage"),
                 "compat is only for registered platforms with pinned keys; set it there",
             )
-        yield from _operations(("tiers", name), tier.operations, extensions)
+        yield from _operations(("tiers", name, "operations"), tier.operations, extensions)
     if settings.tiers.discovered.schemes != ("rfc9421",):
         yield (
             ("tiers", "discovered", "schemes"),
@@ -87,13 +87,13 @@ def _tiers(settings: Settings) -> Iterator[Problem]:
 
 
 def _operations(
-    above: tuple[str | int, ...], operations: Iterable[str] | None, extensions: set[str]
+    place: tuple[str | int, ...], operations: Iterable[str] | None, extensions: set[str]
 ) -> Iterator[Problem]:
     if operations is None or operations == "all":
         return
     for name in operations:
         if name not in OPERATION_NAMES and name not in extensions:
-            yield (*above, "operations"), f"no operation is called {name[:64]!r}"
+            yield place, f"no operation is called {name[:64]!r}"
 
 
 def _identities(merchants: tuple[Merchant, ...]) -> Iterator[Problem]:
@@ -158,6 +158,11 @@ def _profile(merchant: Merchant) -> Iterator[Problem]:
 
 def _platforms(merchant: Merchant, settings: Settings) -> Iterator[Problem]:
     extensions = {each.name for each in merchant.operations}
+    yield from _operations(
+        ("platforms", "discovered_operations"),
+        merchant.platforms.discovered_operations,
+        extensions,
+    )
     profiles: dict[str, int] = {}
     thumbprints: dict[str, int] = {}
     for index, platform in enumerate(merchant.platforms.registered):
@@ -178,7 +183,7 @@ def _platforms(merchant: Merchant, settings: Settings) -> Iterator[Problem]:
             yield (*above, "schemes"), "talos is only for platforms with pinned keys"
         for path, text in (*_terms(platform, merchant), *_pinned(platform, index, thumbprints)):
             yield (*above, *path), text
-        yield from _operations(above, platform.operations, extensions)
+        yield from _operations((*above, "operations"), platform.operations, extensions)
 
 
 def _terms(platform: RegisteredPlatform, merchant: Merchant) -> Iterator[Problem]:

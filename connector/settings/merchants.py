@@ -23,7 +23,7 @@ from connector.settings.fields import (
     configured_path,
 )
 from connector.settings.gateway import CallerRates, Timeout
-from connector.settings.terms import OPERATION_NAMES, Platforms
+from connector.settings.terms import OPERATION_NAMES, Operations, Platforms
 from connector.settings.units import parse_duration, shown
 from connector.settings.urls import without_default_port
 
@@ -132,7 +132,12 @@ class MerchantPlatforms(Platforms):
     """Which platforms a merchant serves, and where more of them are listed."""
 
     directory: ConfiguredPath | None = None
-    """A folder with one registration in each file."""
+    """A folder with one registration in each file: the settings of one of `registered`, in a file
+    whose name ends in `.yaml` or `.yml` and does not begin with a dot. Changed files are followed
+    within a second; put them in place whole, by renaming."""
+    discovered_operations: Operations = "all"
+    """What of `tiers.discovered.operations` platforms of that tier may ask for here: `all` of it,
+    or a list of names. A registration's own `operations` stand instead."""
 
 
 class Enforcement(Section):

@@ -255,3 +255,10 @@ def test_problems_of_all_merchants_are_told_at_once() -> None:
         ]
     )
     assert len(told) == 4
+
+
+def test_a_merchant_can_only_name_operations_that_exist() -> None:
+    named = merchant(platforms={"discovered_operations": ["get_cart", "buy_all"]})
+    (problem,) = problems(merchants=[named])
+    assert problem.startswith("config.yaml: merchants[0].platforms.discovered_operations: ")
+    assert problem.endswith("no operation is called 'buy_all'")
