@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from canonical import load_key
+from connector.egress.urls import normalise
+from connector.errors import Refusal
 from connector.settings.terms import OPERATION_NAMES, RegisteredPlatform
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from connector.settings.merchants import Merchant
     from connector.settings.schema import Settings
@@ -16,14 +20,19 @@ if TYPE_CHECKING:
 _MOST_WAIT: Final = 60.0
 
 Problem = tuple[tuple[str | int, ...], str]
+Files = Mapping[str, "Sequence[Path]"]
+"""By merchant id, the files of its last registrations, which do not stand in its list."""
 
 # The first segments of the protocol's own REST paths (ucp-rules section 7).
 _REST_SEGMENTS: Final = frozenset({"checkout-sessions", "carts", "orders", "catalog"})
 _RESERVED: Final = ("/.well-known/ucp", "/.well-known/http-message-signatures-directory")
 
 
-def check(settings: Settings) -> list[Problem]:
-    """Return everything that is wrong between settings that are each right."""
+def check(settings: Settings, files: Files | None = None) -> list[Problem]:
+    """Return everything that is wrong between settings that are each right.
+
+    ``files`` are named where a registration that came from one is meant.
+    """
     problems = [*_listeners(settings), *_folders(settings), *_limits(settings), *_store(settings)]
     problems += [*_tiers(settings), *_identities(settings.merchants)]
     for index, merchant in enumerate(settings.merchants):
@@ -31,7 +40,7 @@ def check(settings: Settings) -> list[Problem]:
             *_endpoints(merchant),
             *_extensions(merchant),
             *_profile(merchant),
-            *_platforms(merchant, settings),
+            *_platforms(merchant, settings, (files or {}).get(merchant.id, ())),
         ):
             problems.append((("merchants", index, *path), text))
     return problems
@@ -156,34 +165,49 @@ def _profile(merchant: Merchant) -> Iterator[Problem]:
             yield ("profile", "leaves"), f"{path} is published by the gateway itself"
 
 
-def _platforms(merchant: Merchant, settings: Settings) -> Iterator[Problem]:
+def _platforms(merchant: Merchant, settings: Settings, files: Sequence[Path]) -> Iterator[Problem]:
     extensions = {each.name for each in merchant.operations}
     yield from _operations(
         ("platforms", "discovered_operations"),
         merchant.platforms.discovered_operations,
         extensions,
     )
-    profiles: dict[str, int] = {}
-    thumbprints: dict[str, int] = {}
+    names = registration_names(merchant, files)
+    profiles: dict[str, str] = {}
+    thumbprints: dict[str, str] = {}
     for index, platform in enumerate(merchant.platforms.registered):
-        above = ("platforms", "registered", index)
-        if platform.profile in profiles:
-            yield (
-                (*above, "profile"),
-                f"is already registered as registered[{profiles[platform.profile]}]",
-            )
-        profiles.setdefault(platform.profile, index)
-        if (
-            platform.profile.startswith("http://")
-            and not settings.discovery.insecure_allow_loopback_profiles
-        ):
-            yield (*above, "profile"), "is not an https URL"
+        above, name = ("platforms", "registered", index), names[index]
+        yield from (
+            ((*above, "profile"), text) for text in _identity(platform, settings, name, profiles)
+        )
         tier = getattr(settings.tiers, platform.tier)
         if platform.keys is None and "talos" in (platform.schemes or tier.schemes):
             yield (*above, "schemes"), "talos is only for platforms with pinned keys"
-        for path, text in (*_terms(platform, merchant), *_pinned(platform, index, thumbprints)):
+        for path, text in (*_terms(platform, merchant), *_pinned(platform, name, thumbprints)):
             yield (*above, *path), text
         yield from _operations((*above, "operations"), platform.operations, extensions)
+
+
+def registration_names(merchant: Merchant, files: Sequence[Path]) -> list[str]:
+    """Name each registration of a merchant by its place in the list, or by its file."""
+    listed = len(merchant.platforms.registered) - len(files)
+    return [*(f"registered[{index}]" for index in range(listed)), *map(str, files)]
+
+
+def _identity(
+    platform: RegisteredPlatform, settings: Settings, name: str, profiles: dict[str, str]
+) -> Iterator[str]:
+    loopback = settings.discovery.insecure_allow_loopback_profiles
+    if platform.profile.startswith("http://") and not loopback:
+        yield "is not an https URL"
+        return
+    try:
+        url = normalise(platform.profile, allow_loopback=loopback).url
+    except Refusal as refusal:
+        yield refusal.explanation
+        return
+    if profiles.setdefault(url, name) != name:
+        yield f"is already registered as {profiles[url]}"
 
 
 def _terms(platform: RegisteredPlatform, merchant: Merchant) -> Iterator[Problem]:
@@ -197,14 +221,14 @@ def _terms(platform: RegisteredPlatform, merchant: Merchant) -> Iterator[Problem
 
 
 def _pinned(
-    platform: RegisteredPlatform, index: int, thumbprints: dict[str, int]
+    platform: RegisteredPlatform, name: str, thumbprints: dict[str, str]
 ) -> Iterator[Problem]:
     kids: dict[str | None, str] = {}
     for position, jwk in enumerate(platform.keys or ()):
         key = load_key(jwk)
         if kids.setdefault(key.kid, key.thumbprint) != key.thumbprint:
             yield ("keys", position), f"another key has the kid {key.kid!r}, too"
-        owner = thumbprints.setdefault(key.thumbprint, index)
-        if owner != index:
+        owner = thumbprints.setdefault(key.thumbprint, name)
+        if owner != name:
             # Under coverage: compat the key alone tells who signed (ucp-rules section 3.6).
-            yield ("keys", position), f"the same key is pinned in registered[{owner}]"
+            yield ("keys", position), f"the same key is pinned in {owner}"

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import ValidationError
 
 from connector.settings.checks import check
-from connector.settings.documents import read_document
 from connector.settings.environment import Override, apply, read_environment
 from connector.settings.errors import ConfigurationError
 from connector.settings.fields import FOLDER
+from connector.settings.files import read_mapping, without_nulls
 from connector.settings.problems import describe
 from connector.settings.schema import Settings
 from connector.settings.shape import show_path
@@ -34,14 +34,9 @@ def load_settings(path: Path | str | None, environ: Mapping[str, str]) -> Settin
     """
     if path is None:
         return settings_from({}, folder=Path.cwd(), environ=environ, source="configuration")
-    source = str(path)
-    document = read_document(_read_text(Path(path), source), source)
-    if document is None:
-        raise ConfigurationError([f"{source}: is empty"])
-    if not isinstance(document, dict):
-        raise ConfigurationError([f"{source}: is not a mapping of sections"])
+    document = read_mapping(Path(path), MAX_FILE, "sections")
     folder = Path(os.path.abspath(path)).parent  # noqa: PTH100 - a symbolic link stays where it is
-    return settings_from(document, folder=folder, environ=environ, source=source)
+    return settings_from(document, folder=folder, environ=environ, source=str(path))
 
 
 def settings_from(
@@ -56,7 +51,7 @@ def settings_from(
     A key whose value is None is as good as absent. Raises ConfigurationError.
     """
     overrides = read_environment(environ or {})
-    given = _without_nulls(apply(overrides, dict(document)))
+    given = without_nulls(apply(overrides, dict(document)))
     try:
         settings = Settings.model_validate(given, context={FOLDER: folder})
     except ValidationError as error:
@@ -75,29 +70,3 @@ def _line(path: tuple[str | int, ...], text: str, source: str, overrides: list[O
             inside = show_path(path[depth:])
             return f"{override.variable}: {inside + ': ' if inside else ''}{text}"
     return f"{source}: {show_path(path)}: {text}"
-
-
-def _read_text(path: Path, source: str) -> str:
-    try:
-        with path.open("rb") as file:
-            octets = file.read(MAX_FILE + 1)
-    except (OSError, ValueError) as error:
-        # A ValueError is a path with a NUL in it.
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ConfigurationError([f"{source}: cannot be read: {reason}"]) from error
-    if len(octets) > MAX_FILE:
-        raise ConfigurationError([f"{source}: has more than {MAX_FILE} octets"])
-    try:
-        return octets.decode()
-    except UnicodeDecodeError as error:
-        line = octets.count(b"\n", 0, error.start) + 1
-        raise ConfigurationError([f"{source}: line {line}: is not UTF-8"]) from None
-
-
-def _without_nulls(value: Any) -> Any:
-    """Drop keys without a value, so that a section may be commented out line by line."""
-    if isinstance(value, dict):
-        return {key: _without_nulls(each) for key, each in value.items() if each is not None}
-    if isinstance(value, (list, tuple)):
-        return [_without_nulls(each) for each in value]
-    return value

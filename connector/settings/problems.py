@@ -34,10 +34,10 @@ _TEXTS: Final = {
 _MAX_KEY: Final = 60
 
 
-def describe(error: ValidationError) -> list[tuple[Path, str]]:
-    """Return the place of each problem and a text of one line."""
+def describe(error: ValidationError, model: type[Section] = Settings) -> list[tuple[Path, str]]:
+    """Return the place of each problem in a ``model`` and a text of one line."""
     details = error.errors(include_url=False, include_input=False)
-    return [(_place(detail["loc"]), _text(detail)) for detail in details]
+    return [(_place(detail["loc"]), _text(detail, model)) for detail in details]
 
 
 def unknown_key(key: str, known: list[str]) -> str:
@@ -46,11 +46,11 @@ def unknown_key(key: str, known: list[str]) -> str:
     return f"unknown key; did you mean {near[0]}?" if near else "unknown key"
 
 
-def _text(detail: ErrorDetails) -> str:
+def _text(detail: ErrorDetails, model: type[Section]) -> str:
     kind = detail["type"]
     context: dict[str, Any] = detail.get("ctx", {})
     if kind == "extra_forbidden":
-        return unknown_key(str(detail["loc"][-1]), _known_beside(detail["loc"]))
+        return unknown_key(str(detail["loc"][-1]), _known_beside(detail["loc"], model))
     if kind == "value_error":
         return str(context["error"])
     if kind == "literal_error":
@@ -68,9 +68,8 @@ def _place(location: Path) -> Path:
     )
 
 
-def _known_beside(location: Path) -> list[str]:
+def _known_beside(location: Path, section: type[Section]) -> list[str]:
     """Name the keys of the section that an unknown one stands in."""
-    section: type[Section] = Settings
     for step in location[:-1]:
         if isinstance(step, str) and step in section.model_fields:
             section = section_in(section.model_fields[step].annotation) or section
