@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 LONGEST_NUMBER: Final = 1024
 
 _SPACE: Final = re.compile(r"[ \t\n\r]*+")
-# RFC 8259 section 7: no control characters, and no other escapes than these.
+# RFC 8259 section 7: no control characters, and no other escapes than these. The group itself is
+# not possessive: Python 3.11.2 then steps into an escape that is cut in two.
 _IN_STRING: Final = re.compile(
-    r'(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4}))*+'
-)  # fmt: skip
+    r'[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})[^"\\\x00-\x1f]*+)*'
+)
 _LONGEST_ESCAPE: Final = len(r"\u0000")
 _RUN: Final = re.compile(r"[-+.0-9A-Za-z]*+")
 _SCALAR: Final = re.compile(
