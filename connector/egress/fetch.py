@@ -18,7 +18,7 @@ import httpcore
 from connector.egress.addresses import Address, forbidden, is_loopback
 from connector.egress.dialing import PeerMismatchError, PinnedNetwork, TooMuchError
 from connector.egress.resolving import Resolve, UnresolvableError
-from connector.egress.urls import ProfileUrl
+from connector.egress.urls import DocumentKind, ProfileUrl
 from connector.errors import Refusal
 
 LEAST_DELAY: Final = 0.05
@@ -26,6 +26,9 @@ LEAST_DELAY: Final = 0.05
 _MAX_HEADER_BYTES: Final = 32 * 1024
 _MAX_HEADERS: Final = 100
 _USER_AGENT: Final = b"ucp-connector"
+# draft-meunier-webbotauth-httpsig-directory section 3: a media type of its own.
+_DIRECTORY_TYPE: Final = b"application/http-message-signatures-directory+json"
+_ACCEPT: Final = {DocumentKind.DIRECTORY: _DIRECTORY_TYPE}
 # h11 quotes what it could not read, and that is the stranger's to fill.
 _SHOWN: Final = 200
 
@@ -38,6 +41,8 @@ class FetchedDocument(NamedTuple):
     """All Cache-Control lines, joined by commas; empty where there was none."""
     age: str
     """All Age lines, joined by commas; empty where there was none."""
+    headers: Sequence[tuple[bytes, bytes]] = ()
+    """Of a key directory, which signs itself, all that it came with; of others nothing."""
 
 
 Fetch = Callable[[ProfileUrl], Awaitable[FetchedDocument]]
@@ -108,7 +113,12 @@ class Fetcher:
         failed; ``profile_unreachable`` for everything else.
         """
         got = await self._ask(url, "GET", (), _check_document)
-        return FetchedDocument(got.body, got.field(b"cache-control"), got.field(b"age"))
+        return FetchedDocument(
+            got.body,
+            got.field(b"cache-control"),
+            got.field(b"age"),
+            got.headers if url.kind is DocumentKind.DIRECTORY else (),
+        )
 
     async def exchange(
         self, url: ProfileUrl, method: str = "GET", headers: Sequence[tuple[bytes, bytes]] = ()
@@ -192,7 +202,7 @@ class Fetcher:
             target,
             headers=[
                 (b"Host", url.authority.encode("ascii")),
-                (b"Accept", b"application/json"),
+                (b"Accept", _ACCEPT.get(url.kind, b"application/json")),
                 (b"Accept-Encoding", b"identity"),
                 (b"User-Agent", _USER_AGENT),
                 (b"Connection", b"close"),

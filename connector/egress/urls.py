@@ -8,6 +8,7 @@ case-insensitive is folded, and the default port is dropped; path and query stay
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final, NamedTuple
@@ -37,11 +38,24 @@ _NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 
 
+class DocumentKind(StrEnum):
+    """What is expected behind a URL, and then read as nothing else."""
+
+    PROFILE = "profile"
+    """A platform's profile: what UCP-Agent names."""
+    KEY_SET = "jwks_uri"
+    """A JWK set (RFC 7517 section 5)."""
+    METADATA = "cimd"
+    """A Client ID Metadata Document (draft-ietf-oauth-client-id-metadata-document)."""
+    DIRECTORY = "directory"
+    """A key directory that signs itself (draft-meunier-webbotauth-httpsig-directory)."""
+
+
 class ProfileUrl(NamedTuple):
-    """A normalised profile URL and its parts."""
+    """A normalised profile URL and its parts, or that of another kind of document."""
 
     url: str
-    """The identity."""
+    """The identity. Of another kind of document its kind and its URL: two names never meet."""
     scheme: str
     host: str
     """A DNS name in lower case, or an address without brackets."""
@@ -52,6 +66,18 @@ class ProfileUrl(NamedTuple):
     """``scheme://host[:port]``, the port only where it is not the scheme's own."""
     address: Address | None
     """The address, where the host is one."""
+    kind: DocumentKind = DocumentKind.PROFILE
+
+    def of_kind(self, kind: DocumentKind) -> ProfileUrl:
+        """Name the same place for where another kind of document is expected."""
+        # A space, which no URL has: what is kept, counted or refused under one name is not so
+        # under the other.
+        return self._replace(url=f"{kind.value} {self.location}", kind=kind)
+
+    @property
+    def location(self) -> str:
+        """The URL alone, whatever is expected there."""
+        return self.url.rpartition(" ")[2]
 
     @property
     def authority(self) -> str:

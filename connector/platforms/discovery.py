@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Final
 from connector.errors import Refusal
 from connector.platforms.budgets import Budgets, Lane
 from connector.platforms.cache import SegmentedCache
-from connector.platforms.documents import read_profile
 from connector.platforms.failures import Failure, Failures
 from connector.platforms.freshness import FLOOR
+from connector.platforms.key_sources import read_document
 from connector.platforms.recent import Recent
 from connector.platforms.waiting import Waiting
 
@@ -54,7 +54,8 @@ class Discovery:
     ``fetch`` has a fetcher for each lane (lanes that share one share its name look-ups too).
     ``clock`` gives UNIX seconds, never steps back, and is the one that every ``now`` comes from.
     ``rate`` and ``burst`` are the budget of strangers, ``patience`` is the most seconds that a
-    request waits for a fetch.
+    request waits for a fetch. ``allow_loopback`` (``insecure_allow_loopback_profiles``) is for the
+    URLs that documents name.
     """
 
     def __init__(
@@ -66,12 +67,14 @@ class Discovery:
         burst: int,
         cache_entries: int,
         nested_keys: bool = False,
+        allow_loopback: bool = False,
         patience: float = 10.0,
         places: Mapping[Lane, int] = PLACES,
     ) -> None:
         self._fetch = fetch
         self._clock = clock
         self._nested_keys = nested_keys
+        self._allow_loopback = allow_loopback
         self._patience = patience
         self._cache: SegmentedCache[Profile] = SegmentedCache(cache_entries, CACHE_WEIGHT)
         self._failures = Failures(cache_entries)
@@ -207,12 +210,13 @@ class Discovery:
                 fetched_at = self._clock()
                 document = await self._fetch[lane](url)
                 received_at = self._clock()
-            profile = read_profile(
+            profile = read_document(
                 url,
                 document,
                 fetched_at=fetched_at,
                 received_at=received_at,
                 nested_keys=self._nested_keys,
+                allow_loopback=self._allow_loopback,
             )
         except Refusal as refusal:
             return self._failures.record(url.url, refusal, self._clock())

@@ -30,10 +30,14 @@ _KEY_WEIGHT: Final = 1920
 
 
 class Profile(NamedTuple):
-    """What a platform's profile says, and when it said so. Times are UNIX seconds."""
+    """What a platform's profile says, and when it said so. Times are UNIX seconds.
+
+    Of a document of another kind it is the same: ``url.kind`` tells which.
+    """
 
     url: ProfileUrl
     version: str
+    """Empty where a document of another kind states none."""
     keys: KeySet
     fetched_at: float
     """When it was asked for: its life counts from here."""
@@ -42,6 +46,8 @@ class Profile(NamedTuple):
     life: Life
     weight: int
     """Octets of memory, estimated."""
+    jwks: ProfileUrl | None = None
+    """Where the keys are, of a document that only says so."""
 
 
 def read_profile(
@@ -57,22 +63,36 @@ def read_profile(
     The keys are ``keys`` if present, else ``signing_keys`` (ucp-rules, section 2); below ``ucp``
     only with ``nested_keys``. A profile without either has no keys.
     """
-    profile = _parse(document.body)
+    profile = parse_object(document.body)
     ucp = profile.get("ucp")
     version = ucp.get("version") if isinstance(ucp, dict) else None
     if not isinstance(version, str):
-        raise _malformed("version_missing", "the profile has no ucp.version")
-    if not 0 < len(version) <= MAX_VERSION:
-        raise _malformed("version_malformed", f"ucp.version is not 1 to {MAX_VERSION} characters")
+        raise malformed("version_missing", "the profile has no ucp.version")
     places = (profile, ucp) if nested_keys and isinstance(ucp, dict) else (profile,)
     entries: Any = next(
         (place[name] for place in places for name in ("keys", "signing_keys") if name in place), []
     )
-    if not isinstance(entries, list):
-        raise _malformed("keys_not_a_list", "the profile's keys are not a list")
-    if len(entries) > MAX_KEYS:
-        raise _malformed("too_many_keys", f"the profile has more than {MAX_KEYS} keys")
-    kept = [_kept(entry) for entry in entries if isinstance(entry, dict) and _is_askable(entry)]
+    return made(
+        url,
+        document,
+        checked_version(version),
+        kept_entries(entries),
+        fetched_at=fetched_at,
+        received_at=received_at,
+    )
+
+
+def made(
+    url: ProfileUrl,
+    document: FetchedDocument,
+    version: str,
+    kept: list[dict[str, Any]],
+    *,
+    fetched_at: float,
+    received_at: float,
+    jwks: ProfileUrl | None = None,
+) -> Profile:
+    """Put together what was read."""
     return Profile(
         url,
         version,
@@ -81,19 +101,37 @@ def read_profile(
         received_at,
         life(document.cache_control, document.age, fetched_at),
         _PROFILE_WEIGHT + 2 * len(url.url) + sum(map(_weight, kept)),
+        jwks,
     )
 
 
-def _parse(body: bytes) -> dict[str, Any]:
+def checked_version(version: str) -> str:
+    """Return ucp.version, or refuse one that is none."""
+    if not 0 < len(version) <= MAX_VERSION:
+        raise malformed("version_malformed", f"ucp.version is not 1 to {MAX_VERSION} characters")
+    return version
+
+
+def kept_entries(entries: object) -> list[dict[str, Any]]:
+    """Return of each key in a list what it is loaded from; raises ``profile_malformed``."""
+    if not isinstance(entries, list):
+        raise malformed("keys_not_a_list", "the profile's keys are not a list")
+    if len(entries) > MAX_KEYS:
+        raise malformed("too_many_keys", f"the profile has more than {MAX_KEYS} keys")
+    return [_kept(entry) for entry in entries if isinstance(entry, dict) and _is_askable(entry)]
+
+
+def parse_object(body: bytes) -> dict[str, Any]:
+    """Read a document's octets, strictly and within bounds; raises ``profile_malformed``."""
     try:
         # json.loads(bytes) would guess UTF-16 and skip a byte order mark.
         parsed = json.loads(
             body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant
         )
     except (ValueError, RecursionError) as error:
-        raise _malformed("not_json", f"the profile is not JSON: {error}") from error
+        raise malformed("not_json", f"the profile is not JSON: {error}") from error
     if not isinstance(parsed, dict):
-        raise _malformed("not_an_object", "the profile is not a JSON object")
+        raise malformed("not_an_object", "the profile is not a JSON object")
     _check_depth(parsed)
     return parsed
 
@@ -120,7 +158,7 @@ def _check_depth(value: Any) -> None:
         ]
         if not level:
             return
-    raise _malformed("too_deep", f"the profile is nested more than {MAX_DEPTH} levels deep")
+    raise malformed("too_deep", f"the profile is nested more than {MAX_DEPTH} levels deep")
 
 
 def _is_askable(entry: dict[str, Any]) -> bool:
@@ -156,5 +194,6 @@ def _is_narrow(text: str | list[str]) -> bool:
     return not isinstance(text, str) or text.isascii()
 
 
-def _malformed(reason: str, explanation: str) -> Refusal:
+def malformed(reason: str, explanation: str) -> Refusal:
+    """Make the refusal of a document that cannot be read."""
     return Refusal("profile_malformed", reason, explanation)

@@ -60,6 +60,7 @@ def build_discovery(settings: Settings, clock: Callable[[], float]) -> Discovery
         burst=discovery.budget.burst,
         cache_entries=discovery.cache_entries,
         nested_keys=discovery.nested_keys,
+        allow_loopback=discovery.insecure_allow_loopback_profiles,
         patience=discovery.timeout * 2,
     )
 

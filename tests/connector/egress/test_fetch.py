@@ -13,7 +13,7 @@ from cryptography.x509 import DNSName, SubjectAlternativeName, load_der_x509_cer
 
 from connector.egress.fetch import Exchange, FetchedDocument, Fetcher
 from connector.egress.resolving import Resolve, Resolver, UnresolvableError
-from connector.egress.urls import normalise
+from connector.egress.urls import DocumentKind, normalise
 from connector.errors import Refusal
 from tests.connector.egress.loopback import (
     Authority,
@@ -87,6 +87,20 @@ def test_the_request_is_the_target_as_given_and_asks_for_no_encoding() -> None:
         b"User-Agent: ucp-connector\r\n"
         b"Connection: close\r\n\r\n" % port
     )
+
+
+def test_a_key_directory_is_asked_for_as_one_and_comes_with_all_its_headers() -> None:
+    async def scenario() -> tuple[bytes, FetchedDocument]:
+        lines = b"Content-Type: application/x", b"Signature: a=:AA==:"
+        async with serving(answering(document(b"{}", *lines))) as server:
+            url = normalise(f"http://127.0.0.1:{server.port}/d", allow_loopback=True)
+            fetched = await fetcher()(url.of_kind(DocumentKind.DIRECTORY))
+            return server.requests[0], fetched
+
+    request, fetched = asyncio.run(scenario())
+    assert request.startswith(b"GET /d HTTP/1.1\r\n")
+    assert b"\r\nAccept: application/http-message-signatures-directory+json\r\n" in request
+    assert {(b"Content-Type", b"application/x"), (b"Signature", b"a=:AA==:")} <= {*fetched.headers}
 
 
 def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,107 @@
+"""Key directories prove themselves: each key signs the answer that it stands in.
+
+draft-meunier-webbotauth-httpsig-directory, Binding keys to the directory authority: such a
+signature covers the authority that was asked, so nobody can serve another's directory as his own,
+or claim a key that he does not have. A key without one is not there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from canonical import CanonicalError, Request, Response, parse_signatures, verify
+from canonical.digest import checked_algorithms
+from connector.platforms.documents import malformed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from canonical import KeySet, Signature
+    from connector.egress.fetch import FetchedDocument
+    from connector.egress.urls import ProfileUrl
+
+DIRECTORY_PATH: Final = "/.well-known/http-message-signatures-directory"
+MEDIA_TYPE: Final = b"application/http-message-signatures-directory+json"
+TAG: Final = "http-message-signatures-directory"
+MAX_SIGNATURES: Final = 8
+"""Signatures of one directory that are checked, the first ones: a stranger's keys cost us that."""
+
+_SKEW: Final = 30
+"""Seconds by which two clocks may differ, both ways (ucp-rules section 3.9)."""
+
+
+def check_media_type(headers: Sequence[tuple[bytes, bytes]]) -> None:
+    """Refuse what was not served as a directory; raises ``profile_malformed``.
+
+    Whoever may place files on a host cannot often choose their media type.
+    """
+    types = [value for name, value in headers if name.lower() == b"content-type"]
+    if len(types) != 1 or types[0].partition(b";")[0].strip().lower() != MEDIA_TYPE:
+        raise malformed("directory_media_type", "the directory has not the media type of one")
+
+
+def proven_kids(
+    url: ProfileUrl, document: FetchedDocument, keys: KeySet, now: float
+) -> frozenset[str]:
+    """Return the kids of the keys that have signed the directory; raises ``profile_malformed``.
+
+    ``now`` is in UNIX seconds. A signature counts that has the tag, names its key by thumbprint,
+    covers ``"@authority";req``, and is valid now. Where there is a Content-Digest it must be that
+    of the body, whatever covers it.
+    """
+    request = Request(
+        method="GET",
+        target=url.target,
+        scheme=url.scheme,
+        headers=[(b"Host", url.authority.encode("ascii"))],
+    )
+    answer = Response(
+        status=200, headers=list(document.headers), body=document.body, request=request
+    )
+    digests = answer.headers.index.get(b"content-digest")
+    try:
+        if digests is not None:
+            checked_algorithms(digests, document.body)
+        signatures = parse_signatures(answer)
+    except CanonicalError as error:
+        raise malformed("directory_unsigned", f"the directory's signature: {error}") from error
+    proven = {
+        str(signature.parameters["keyid"])
+        for signature in signatures[:MAX_SIGNATURES]
+        if _vouches(signature, now) and _verifies(signature, answer, keys)
+    }
+    if not proven:
+        raise malformed("directory_unsigned", "none of the directory's keys has signed it")
+    return frozenset(proven)
+
+
+def _vouches(signature: Signature, now: float) -> bool:
+    parameters = signature.parameters
+    created, expires = parameters.get("created"), parameters.get("expires")
+    tag, keyid = parameters.get("tag"), parameters.get("keyid")
+    return (
+        # The exact types: a token is a kind of str here, and a boolean one of int.
+        type(tag) is str
+        and tag == TAG
+        and type(keyid) is str
+        and type(created) is int
+        and type(expires) is int
+        and created - _SKEW <= now <= expires + _SKEW
+        and created < expires
+        and any(
+            name == "@authority" and parameters == {"req": True}
+            for name, parameters in signature.components
+        )
+    )
+
+
+def _verifies(signature: Signature, answer: Response, keys: KeySet) -> bool:
+    keyid = str(signature.parameters["keyid"])
+    try:
+        key = keys.get(keyid)
+        if key.thumbprint != keyid:
+            return False
+        verify(answer, signature, key)
+    except CanonicalError:
+        return False
+    return True
