@@ -58,6 +58,21 @@ class JsonObject(NamedTuple):
         """Tell whether a member has this name."""
         return any(member.name == name for member in self.members)
 
+    def string(self, name: str) -> str | None:
+        """Return the one member of this name as text, where its value is a string."""
+        literal = self.literal(name)
+        if literal is None or not literal.startswith('"'):
+            return None
+        value: str = _DECODER.decode(literal)
+        return value
+
+    def inner(self, name: str) -> JsonObject | None:
+        """Return the one member of this name, where its value is an object."""
+        literal = self.literal(name)
+        if literal is None or not literal.startswith("{"):
+            return None
+        return JsonObject(literal, list(_members(literal)))
+
 
 def read_object(octets: bytes) -> JsonObject | None:
     """Return the object that UTF-8 JSON text holds, spans in characters; None for anything else.

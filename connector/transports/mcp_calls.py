@@ -49,9 +49,14 @@ def with_request_id(answer: bytes, call: bytes) -> bytes:
     that is no JSON object or has not exactly one, or a call without an id: the answer as it is.
     """
     literal = request_id(call)
+    return answer if literal is None else with_id(answer, literal)
+
+
+def with_id(answer: bytes, literal: bytes) -> bytes:
+    """Return a recorded answer with another id, as ``with_request_id`` does."""
     message = read_object(answer)
     member = None if message is None else message.only("id")
-    if literal is None or message is None or member is None:
+    if message is None or member is None:
         return answer
     text = message.text
     return text[: member.start].encode() + literal + text[member.end :].encode()

@@ -44,22 +44,37 @@ class ProblemRenderer:
         occurrence as RFC 9457's ``instance``.
         """
         code = refusal.code
-        problem = _PROBLEM in accept.lower()
-        headers: RawHeaders = [
-            (b"Content-Type", _PROBLEM if problem else b"application/json"),
-            (b"Cache-Control", b"no-store"),
-        ]
-        if code.status == 401:
-            headers.append((b"WWW-Authenticate", b"Signature"))
-        if code.status in (429, 503):
-            seconds = refusal.retry_after or _DEFAULT_RETRY_AFTER
-            headers.append((b"Retry-After", b"%d" % seconds))
-        headers.append((b"Audit-ID", audit_id.encode("ascii")))
+        media = _PROBLEM if _PROBLEM in accept.lower() else b"application/json"
         body = b'%b,"instance":"urn:uuid:%b"}' % (self._bodies[code.name], audit_id.encode("ascii"))
         if refusal.faults:
             errors = json.dumps(told(refusal.faults), separators=(",", ":")).encode("ascii")
             body = b'%b,"errors":%b}' % (body[:-1], errors)
-        return Answer(code.status, headers, body)
+        return Answer(code.status, refusal_headers(refusal, media, audit_id), body)
+
+
+def refusal_headers(refusal: Refusal, media: bytes, audit_id: str) -> RawHeaders:
+    """Return the header lines of a refusal, over REST and JSON-RPC."""
+    headers: RawHeaders = [(b"Content-Type", media), (b"Cache-Control", b"no-store")]
+    if refusal.code.status == 401:
+        headers.append((b"WWW-Authenticate", b"Signature"))
+    seconds = retry_after(refusal)
+    if seconds is not None:
+        headers.append((b"Retry-After", b"%d" % seconds))
+    headers.append((b"Audit-ID", audit_id.encode("ascii")))
+    return headers
+
+
+def retry_after(refusal: Refusal) -> int | None:
+    """Return after how many seconds to try again; None where that is no matter of time."""
+    if refusal.code.status not in (429, 503):
+        return None
+    return refusal.retry_after or _DEFAULT_RETRY_AFTER
+
+
+def more_members(code: ErrorCode, continue_url: str | None) -> dict[str, Any]:
+    """Return what a refusal says beside its code and text, over REST and JSON-RPC."""
+    where = {} if continue_url is None else {"continue_url": continue_url}
+    return where | _MEMBERS.get(code.name, {})
 
 
 def told(faults: tuple[Fault, ...]) -> list[dict[str, str]]:
@@ -83,9 +98,7 @@ def content_of(code: ErrorCode, versions: Sequence[str]) -> str:
 def _body(code: ErrorCode, content: str, continue_url: str | None) -> bytes:
     """Build everything but the last member, without the closing brace."""
     members: dict[str, Any] = {"code": code.name, "content": content}
-    if continue_url is not None:
-        members["continue_url"] = continue_url
-    members |= _MEMBERS.get(code.name, {})
+    members |= more_members(code, continue_url)
     members |= {
         # RFC 9457 section 4.2.1: with about:blank the title is the status phrase.
         "type": "about:blank",
