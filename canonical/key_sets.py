@@ -25,6 +25,10 @@ class _Entry:
         self._key: Key | None = None
         self._reason: str | None = None
 
+    @property
+    def jwk(self) -> Mapping[str, Any]:
+        return self._jwk
+
     def load(self) -> tuple[Key | None, str | None]:
         """Return the key, or None and why it is unusable."""
         if self._key is None and self._reason is None:
@@ -94,6 +98,11 @@ class KeySet:
             if key.thumbprint == wanted:
                 return key
         raise KeyNotFound(f"no key with thumbprint {wanted[:100]!r}")
+
+    @property
+    def jwks(self) -> list[Mapping[str, Any]]:
+        """The entries for signatures as they were given, usable or not, in the order of the set."""
+        return [entry.jwk for entry in self._entries]
 
     def __iter__(self) -> Iterator[Key]:
         seen = set()

@@ -8,7 +8,7 @@
 One fetch is under way for each URL at a time (a *flight*), in the lane of who is asked for; each
 lane has its own places, for fetches and for the requests that wait for them, so a flood of
 strangers leaves those of known platforms free. A flight belongs to no request: one that goes away
-does not cancel it.
+does not cancel it. With a *fleet* the replicas share documents and take turns at fetching them.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ import contextlib
 from math import ceil
 from typing import TYPE_CHECKING, Final
 
+from canonical import CanonicalError, KeyNotFound
 from connector.errors import Refusal
 from connector.platforms.budgets import Budgets, Lane
 from connector.platforms.cache import SegmentedCache
 from connector.platforms.failures import Failure, Failures
+from connector.platforms.fleet import Lease, Spent
 from connector.platforms.freshness import FLOOR
 from connector.platforms.key_sources import read_document
 from connector.platforms.recent import Recent
@@ -30,9 +32,11 @@ from connector.platforms.waiting import Waiting
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from canonical import KeySet
     from connector.egress.fetch import Fetch
     from connector.egress.urls import ProfileUrl
     from connector.platforms.documents import Profile
+    from connector.platforms.fleet import Fleet
 
 PLACES: Final = {Lane.REGISTERED: 32, Lane.VERIFIED: 32, Lane.STRANGER: 16}
 """Fetches under way at a time, by lane: what the sockets of discovery are bounded by."""
@@ -55,7 +59,7 @@ class Discovery:
     ``clock`` gives UNIX seconds, never steps back, and is the one that every ``now`` comes from.
     ``rate`` and ``burst`` are the budget of strangers, ``patience`` is the most seconds that a
     request waits for a fetch. ``allow_loopback`` (``insecure_allow_loopback_profiles``) is for the
-    URLs that documents name.
+    URLs that documents name. Without ``fleet`` this process is alone.
     """
 
     def __init__(
@@ -70,8 +74,10 @@ class Discovery:
         allow_loopback: bool = False,
         patience: float = 10.0,
         places: Mapping[Lane, int] = PLACES,
+        fleet: Fleet | None = None,
     ) -> None:
         self._fetch = fetch
+        self._fleet = fleet
         self._clock = clock
         self._nested_keys = nested_keys
         self._allow_loopback = allow_loopback
@@ -113,6 +119,8 @@ class Discovery:
         or not long ago.
         """
         profile = self.lookup(url.url, now, registered=registered)
+        if profile is None and await self._look(url):
+            profile = self.lookup(url.url, now, registered=registered)
         if profile is not None:
             return profile
         lane = self._lane(url.url, registered=registered)
@@ -120,21 +128,34 @@ class Discovery:
             flight = self._flights.get(url.url) or self._start(url, lane, peer)
             return await self._join(flight)
 
-    async def refresh(self, url: ProfileUrl, *, peer: str, registered: bool, now: float) -> Profile:
+    async def refresh(
+        self,
+        url: ProfileUrl,
+        *,
+        peer: str,
+        registered: bool,
+        now: float,
+        kids: frozenset[str] = frozenset(),
+    ) -> Profile:
         """Return a profile that is final for a request of arrival ``now`` whose kid it lacks.
 
         That is one received since, or only just; where the kid is still not in it, it is not
-        found. Raises ``Refusal``: ``discovery_pending`` where the one refresh a minute is spent or
+        found. Or it is one of another replica's that has one of ``kids``, which the request names.
+        Raises ``Refusal``: ``discovery_pending`` where the one refresh a minute is spent or
         a budget is, or what the fetch failed with.
         """
-        current = self._clock()
-        flight = self._flights.get(url.url)
-        if flight is None:
-            profile = self._cache.get(url.url)
-            if profile is not None and (
-                profile.received_at >= now or current - profile.received_at < YOUNG
-            ):
+        profile = self._cache.get(url.url)
+        if url.url not in self._flights:
+            if profile is not None and self._is_final(profile, now):
                 return profile
+            if await self._look(url):
+                profile = self._cache.get(url.url)
+                if profile is not None and (
+                    _has_any(profile.keys, kids) or self._is_final(profile, now)
+                ):
+                    return profile
+        flight, current = self._flights.get(url.url), self._clock()
+        if flight is None:
             # One refresh per floor, started or failed: a kid costs its sender nothing.
             last = self._refreshed.get(url.url)
             if last is not None and current < last + FLOOR:
@@ -143,14 +164,19 @@ class Discovery:
         lane = self._lane(url.url, registered=registered)
         with self._waiting.place(lane, peer):
             if flight is None:
-                flight = self._start(url, lane, peer)
+                flight = self._start(url, lane, peer, refreshing=True)
                 self._refreshed.put(url.url, current)
             return await self._join(flight)
 
-    def verified(self, url: str) -> None:
-        """Note that a signature verified with a key of this URL's document."""
+    def verified(self, url: str, keys: KeySet | None = None) -> None:
+        """Note that a signature verified with one of these keys of this URL's document."""
         self._cache.promote(url)
         self._proven.put(hash(url), True)
+        if self._fleet is not None and self._fleet.waits_for(url):
+            profile = self._cache.get(url)
+            # Another one may have come since: nothing verified with that.
+            if profile is not None and keys in (None, profile.keys):
+                self._fleet.verified(profile)
 
     async def aclose(self) -> None:
         """Cancel every fetch under way and wait for its end."""
@@ -158,6 +184,8 @@ class Discovery:
         for flight in flights:
             flight.cancel()
         await asyncio.gather(*flights, return_exceptions=True)
+        if self._fleet is not None:
+            await self._fleet.aclose()
 
     def _revalidate(self, url: ProfileUrl, *, registered: bool) -> None:
         if url.url in self._flights:
@@ -171,7 +199,33 @@ class Discovery:
             return Lane.REGISTERED
         return Lane.STRANGER if self._proven.get(hash(url)) is None else Lane.VERIFIED
 
-    def _start(self, url: ProfileUrl, lane: Lane, peer: str | None) -> _Flight:
+    def _is_final(self, profile: Profile, arrival: float) -> bool:
+        return profile.received_at >= arrival or self._clock() - profile.received_at < YOUNG
+
+    async def _look(self, url: ProfileUrl) -> bool:
+        """Take over what the fleet has of a profile; tell whether that is newer than ours.
+
+        Whatever it has, somebody's signature verified with it: its URL is no stranger's.
+        """
+        if self._fleet is None or url.url in self._flights:
+            return False
+        found = await self._fleet.look(url, self._cache.get(url.url))
+        if found is None:
+            return False
+        self._proven.put(hash(url.url), True)
+        return self._adopt(found)
+
+    def _adopt(self, profile: Profile) -> bool:
+        """Hold another replica's document; tell whether it is what is held now."""
+        held = self._cache.get(profile.url.url)
+        if held is not None and held.fetched_at >= profile.fetched_at:
+            return held is profile
+        self._cache.put(profile.url.url, profile, profile.weight)
+        return True
+
+    def _start(
+        self, url: ProfileUrl, lane: Lane, peer: str | None, *, refreshing: bool = False
+    ) -> _Flight:
         """Start a flight, or raise why there is none."""
         now = self._clock()
         failure = self._failures.current(url.url, now)
@@ -189,7 +243,7 @@ class Discovery:
         self._free[lane] -= 1
         if lane is Lane.VERIFIED:
             self._verified_flights[url.origin] = by_origin + 1
-        flight = asyncio.get_running_loop().create_task(self._fly(url, lane))
+        flight = asyncio.get_running_loop().create_task(self._fly(url, lane, refreshing=refreshing))
         self._flights[url.url] = flight
         # Not at the end of the flight itself: one cancelled before its first step has no end.
         flight.add_done_callback(lambda _: self._land(url, lane))
@@ -203,13 +257,53 @@ class Discovery:
             if left > 0:
                 self._verified_flights[url.origin] = left
 
-    async def _fly(self, url: ProfileUrl, lane: Lane) -> Profile | Failure:
+    async def _fly(self, url: ProfileUrl, lane: Lane, *, refreshing: bool) -> Profile | Failure:
+        """Have a place, and the fleet's leave, and fetch."""
+        async with self._places[lane]:
+            if self._fleet is None:
+                return await self._fetched(url, lane)
+            turn = await self._turn(self._fleet, url, lane, refreshing=refreshing)
+            if not isinstance(turn, Lease):
+                return turn
+            outcome = await self._fetched(url, lane)
+            if isinstance(outcome, Failure):
+                await self._fleet.failed(url, turn)
+            else:
+                await self._fleet.fetched(outcome, turn)
+            return outcome
+
+    async def _turn(
+        self, fleet: Fleet, url: ProfileUrl, lane: Lane, *, refreshing: bool
+    ) -> Profile | Failure | Lease:
+        """Wait for this process's turn, or for what comes of another's."""
+
+        def usable(profile: Profile) -> bool:
+            life = profile.life
+            until = life.registered_until if lane is Lane.REGISTERED else life.discovered_until
+            return self._clock() < until
+
+        since = self._clock() - YOUNG if refreshing else 0.0
+        held = self._cache.get(url.url)
+        turn = await fleet.turn(url, held, refreshing=refreshing, usable=usable, since=since)
+        if isinstance(turn, Spent):
+            now = self._clock()
+            self._refreshed.put(url.url, now + turn.left - FLOOR)
+            why = "another replica fetched the profile again not long ago"
+            return Failure("discovery_pending", "refresh_spent", why, 0.0, now + turn.left)
+        if isinstance(turn, Lease):
+            return turn
+        self._proven.put(hash(url.url), True)
+        self._adopt(turn)
+        if refreshing:
+            self._refreshed.put(url.url, turn.fetched_at)
+        return turn
+
+    async def _fetched(self, url: ProfileUrl, lane: Lane) -> Profile | Failure:
         """Fetch, read and keep. A failure leaves the document that is held as it is."""
         try:
-            async with self._places[lane]:
-                fetched_at = self._clock()
-                document = await self._fetch[lane](url)
-                received_at = self._clock()
+            fetched_at = self._clock()
+            document = await self._fetch[lane](url)
+            received_at = self._clock()
             profile = read_document(
                 url,
                 document,
@@ -241,3 +335,18 @@ class Discovery:
 
 def _pending(reason: str, explanation: str, wait: float) -> Refusal:
     return Refusal("discovery_pending", reason, explanation, retry_after=max(1, ceil(wait)))
+
+
+def _has_any(keys: KeySet, kids: frozenset[str]) -> bool:
+    return any(_has(keys, kid) for kid in kids)
+
+
+def _has(keys: KeySet, kid: str) -> bool:
+    try:
+        keys.get(kid)
+    except KeyNotFound:
+        return False
+    except CanonicalError:
+        # There is one, though of no use: that is for the verifier to say.
+        return True
+    return True

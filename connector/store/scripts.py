@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from importlib.resources import files
 from typing import Final
 
 
@@ -16,3 +17,11 @@ class Script:
         self.source: Final = source.encode("ascii")
         # The store's own choice of a name; nothing rests on its strength.
         self.digest: Final = hashlib.sha1(self.source, usedforsecurity=False).hexdigest().encode()
+
+
+def packaged_script(package: str, name: str) -> Script:
+    """Return the script that a package has as ``<name>.lua``."""
+    text = files(package).joinpath(f"{name}.lua").read_text("utf-8")
+    # Comments are for people: what goes to the store is ASCII and short.
+    lines = (line.partition("-- ")[0].rstrip() for line in text.splitlines())
+    return Script(name, "\n".join(line for line in lines if line and not line.startswith("--")))
