@@ -19,6 +19,7 @@ from connector.admission.settling import Settler
 from connector.admission.told import Told
 from connector.admission.watch import StoreWatch
 from connector.egress.urls import normalise
+from connector.platforms import fleet_scripts
 from connector.settings.fields import secret_octets
 from connector.store.opening import open_store
 
@@ -48,7 +49,7 @@ def open_client(store: Store) -> StoreClient:
         store.url.get_secret_value(),
         directory=store.directory,
         timeout=store.timeout,
-        scripts=(ADMIT, SETTLE, TOLD),
+        scripts=(ADMIT, SETTLE, TOLD, fleet_scripts.SEEK, fleet_scripts.SETTLE, fleet_scripts.KEEP),
     )
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from connector.authentication.verification import Profiles
     from connector.ingress.context import Handler
+    from connector.platforms.fleet import Fleet
     from connector.server.admissions import Admissions
     from connector.settings.gateway import Limits
     from connector.settings.merchants import Merchant
@@ -38,7 +39,9 @@ if TYPE_CHECKING:
 _HORIZON_MARGIN: Final = 3600.0
 
 
-def build_discovery(settings: Settings, clock: Callable[[], float]) -> Discovery:
+def build_discovery(
+    settings: Settings, clock: Callable[[], float], fleet: Fleet | None = None
+) -> Discovery:
     """Make the one discovery of a process, with the guarded way out behind it."""
     discovery = settings.discovery
     tls = ssl.create_default_context()
@@ -62,6 +65,7 @@ def build_discovery(settings: Settings, clock: Callable[[], float]) -> Discovery
         nested_keys=discovery.nested_keys,
         allow_loopback=discovery.insecure_allow_loopback_profiles,
         patience=discovery.timeout * 2,
+        fleet=fleet,
     )
 
 

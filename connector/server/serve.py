@@ -23,6 +23,7 @@ from connector.server.auditing import open_ledger
 from connector.server.build import build_discovery, build_ingress, build_lane
 from connector.server.clock import WallClock
 from connector.server.faults import SWITCH, Faults, faults
+from connector.server.fleets import build_fleet
 from connector.server.process import (
     StartError,
     allow_open_files,
@@ -75,11 +76,12 @@ async def _serve(
     settings: Settings, listening: socket.socket, administration: socket.socket
 ) -> None:
     clock, metrics = WallClock(), Metrics()
-    discovery = build_discovery(settings, clock)
     try:
         asked = faults(os.environ)
         keys = SigningKeys(settings, clock)
         admissions = Admissions(settings, metrics, lease=asked.lease or LEASE)
+        fleet = build_fleet(settings, admissions.watch, clock, metrics)
+        discovery = build_discovery(settings, clock, fleet)
         lanes = {
             each.id: build_lane(settings, each, discovery, admissions, keys.of(each))
             for each in settings.merchants

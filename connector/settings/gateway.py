@@ -168,7 +168,9 @@ class Discovery(Section):
     timeout: Timeout = parse_duration("5s")
     """How long a whole fetch may take."""
     fleet_key: SecretKey | None = None
-    """The key with which replicas authenticate the profiles that they share in the store."""
+    """With it, gateways at one store share the profiles that verified: a fleet fetches each once.
+    It seals and names them, so all have the same (`openssl rand -base64 32`); after a change each
+    fetches anew, once."""
     revoked: Annotated[tuple[Thumbprint, ...], Unique] = ()
     """Thumbprints (RFC 7638) of keys that never verify, whoever publishes them."""
     nested_keys: Flag = False

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 INERT: Final = frozenset(
     {
         "listen.workers",
-        "discovery.fleet_key",
         "merchants[].endpoints.mcp",
         "merchants[].platforms.directory",
         "merchants[].validation",

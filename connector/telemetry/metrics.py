@@ -19,7 +19,7 @@ from prometheus_client.core import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 BOUNDS: Final = (
     *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05),
@@ -80,6 +80,8 @@ class Metrics:
         self.store: Callable[[], tuple[bool, int, int, int, int]] | None = None
         """Up or not, failed calls, leases held, settlements that wait, the embedded's restarts."""
         self.audit: Callable[[], AuditFigures] | None = None
+        self.fleet: Mapping[str, int] | None = None
+        """How often each result of sharing profiles came out; None where they are not shared."""
         self._steps: dict[str, _Durations] = {}
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -146,6 +148,7 @@ class Metrics:
         yield settlements
         yield from self._store_families()
         yield from self._audit_families()
+        yield from self._fleet_families()
         steps = HistogramMetricFamily(
             "ucp_connector_step_seconds", "Time spent in a step.", labels=("step",)
         )
@@ -221,6 +224,18 @@ class Metrics:
             "Records on disk that no checkpoint covers yet.",
             value=log.behind,
         )
+
+    def _fleet_families(self) -> Iterator[Metric]:
+        if self.fleet is None:
+            return
+        shared = CounterMetricFamily(
+            "ucp_connector_fleet_profiles",
+            "Profiles shared by replicas, by result; refused and rolled_back are an alarm.",
+            labels=("result",),
+        )
+        for result, value in dict(self.fleet).items():
+            shared.add_metric((result,), value)
+        yield shared
 
     def exposition(self) -> bytes:
         """Render the text format that Prometheus scrapes."""
