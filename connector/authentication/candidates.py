@@ -8,6 +8,7 @@ from canonical import CanonicalError, parse_signatures
 from connector.authentication.policy import BOT_AUTH
 from connector.authentication.times import time_fault
 from connector.errors import Refusal
+from connector.platforms.signature_agent import OLD_FORM
 
 if TYPE_CHECKING:
     from canonical import Request, Signature
@@ -136,6 +137,8 @@ def judge_head(
         return fault("keyid", "signature_invalid", "keyid_missing", "no usable keyid parameter")
     if len(signature.label) > _MAX_LABEL:
         return fault("keyid", "signature_invalid", "label_too_long", "the label is too long")
+    if tag == BOT_AUTH and presence.old_signature_agent:
+        return fault("coverage", "signature_invalid", "signature_agent_string", OLD_FORM)
     missing = coverage.fault(signature, presence, policy.coverage)
     if missing is not None:
         return fault("coverage", "signature_invalid", "coverage_insufficient", missing)

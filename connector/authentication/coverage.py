@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from connector.authentication.policy import BOT_AUTH
+from connector.platforms.signature_agent import has_old_form
 
 if TYPE_CHECKING:
     from canonical import Component, Request, Signature
@@ -26,17 +27,21 @@ class Presence(NamedTuple):
     ucp_agent: bool
     idempotency_key: bool
     signature_agent: bool
+    old_signature_agent: bool = False
+    """Whether Signature-Agent is the one string that it was in older drafts."""
 
     @classmethod
     def of(cls, request: Request) -> Presence:
         """Read it from a request: a ``?`` counts even with nothing behind it."""
         index = request.headers.index
+        signature_agent = index.get(b"signature-agent")
         return cls(
             "?" in request.target,
             bool(request.body),
             b"ucp-agent" in index,
             b"idempotency-key" in index,
-            b"signature-agent" in index,
+            signature_agent is not None,
+            signature_agent is not None and has_old_form(signature_agent),
         )
 
     def required(self) -> list[str]:

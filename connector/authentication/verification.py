@@ -6,7 +6,7 @@ the body, finds the key and verifies. Only a request whose signature verified le
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from canonical import (
     AlgorithmUnsupported,
@@ -39,6 +39,7 @@ from connector.authentication.older import (
     verify_older,
 )
 from connector.authentication.policy import BOT_AUTH
+from connector.authentication.sources import Keys, Lookup, fault_of, sources
 from connector.authentication.times import times_of
 from connector.errors import Refusal
 from connector.steps import Caller, Times
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 
     from canonical import Key, KeySet, Request, Signature
     from connector.authentication.policy import Policy
+    from connector.authentication.sources import Profiles, ReadMember
     from connector.egress.urls import ProfileUrl
     from connector.steps import Received
 
@@ -56,41 +58,16 @@ _MAX_AGENT: Final = 4096
 """Octets of UCP-Agent: a profile URL of 2048, and what else a platform says of itself."""
 
 
+InBody: TypeAlias = "Callable[[], list[bytes] | None]"
+"""Reads the values of UCP-Agent out of the body; None where it has none. It may raise Refusal."""
+
+
 class Registered(NamedTuple):
     """A registered platform: its terms, and its pinned keys where it has them."""
 
     policy: Policy
     version: str | None
     keys: KeySet | None
-
-
-class SigningProfile(Protocol):
-    """The document that supplies a key: a fetched profile."""
-
-    @property
-    def version(self) -> str: ...
-    @property
-    def keys(self) -> KeySet: ...
-
-
-class Profiles(Protocol):
-    """Where profiles come from: the network in the gateway, a table in vector runs."""
-
-    def lookup(self, url: str, now: float, *, registered: bool) -> SigningProfile | None:
-        """Return a profile that is at hand, without waiting."""
-
-    async def resolve(
-        self, url: ProfileUrl, *, peer: str, registered: bool, now: float
-    ) -> SigningProfile:
-        """Return the profile, fetching it where needed; raises Refusal."""
-
-    async def refresh(
-        self, url: ProfileUrl, *, peer: str, registered: bool, now: float
-    ) -> SigningProfile:
-        """Return the profile once more for a kid that it lacked; raises Refusal."""
-
-    def verified(self, url: str) -> None:
-        """Note that a signature verified with a key of this profile."""
 
 
 class Examined(NamedTuple):
@@ -105,14 +82,6 @@ class Examined(NamedTuple):
     """What takes the place of the signatures under an older scheme."""
 
 
-class _Keys(NamedTuple):
-    """The keys that may have signed, and what is known with them."""
-
-    keys: KeySet
-    version: str
-    pinned: bool
-
-
 class Authenticator:
     """Verifies the requests of one merchant.
 
@@ -120,7 +89,7 @@ class Authenticator:
     identity rests on the pinned keys alone: UCP-Agent picks the registration, whose keys no other
     registration may hold. ``keyed_horizon`` is the most seconds since ``created`` for a keyed
     write. ``revoked`` are thumbprints that never verify. ``endpoint`` is the path of the REST
-    endpoint.
+    endpoint. ``signature_agent`` reads a member of Signature-Agent; without it none is used.
     """
 
     def __init__(
@@ -135,6 +104,7 @@ class Authenticator:
         keyed_horizon: float,
         revoked: frozenset[str] = frozenset(),
         endpoint: str = "",
+        signature_agent: ReadMember | None = None,
     ) -> None:
         self._bulk = BulkVerifier()
         self._profiles = profiles
@@ -146,6 +116,7 @@ class Authenticator:
         self._keyed_horizon = keyed_horizon
         self._revoked = revoked
         self._endpoint = endpoint
+        self._signature_agent = signature_agent
         self._coverage = Coverage()
 
     def follow(
@@ -175,21 +146,26 @@ class Authenticator:
         if caller.thumbprint in self._revoked:
             raise _revoked().refusal()
 
-    def examine(self, received: Received, *, writes: bool) -> Examined:
+    def examine(
+        self, received: Received, *, writes: bool, in_body: InBody | None = None
+    ) -> Examined:
         """Judge every candidate by what the head says; raises the furthest one's refusal.
 
         ``writes`` says that method and path are those of a write, whose key is claimed.
+        ``in_body`` is given where profile and key may stand in the body (MCP); it is read only
+        where there is no UCP-Agent.
         """
         request = received.request
         # Never a way back: with RFC 9421 headers the request is judged by these alone.
         if b"signature-input" not in request.headers.index and carries_older(request):
-            return self._examine_older(received)
+            return self._examine_older(received, in_body)
         signatures = read_signatures(request)
-        agent = self._agent(request)
+        agent = self._agent(request, in_body)
         registered = None if isinstance(agent, Refusal) else self._registered.get(agent.url)
         policy = self._discovered if registered is None else registered.policy
         presence = Presence.of(request)
-        horizon = self._keyed_horizon if writes and presence.idempotency_key else None
+        keyed = presence.idempotency_key or in_body is not None
+        horizon = self._keyed_horizon if writes and keyed else None
         faults: list[Fault] = []
         left: list[Signature] = []
         for signature in signatures:
@@ -208,23 +184,25 @@ class Authenticator:
             )
         return Examined(left, faults, agent, registered, policy)
 
-    def _examine_older(self, received: Received) -> Examined:
+    def _examine_older(self, received: Received, in_body: InBody | None) -> Examined:
         """Judge a request under an older scheme, which only a registration can allow."""
-        agent = self._agent(received.request)
+        agent = self._agent(received.request, in_body)
         registered = None if isinstance(agent, Refusal) else self._registered.get(agent.url)
         policy = self._discovered if registered is None else registered.policy
         pinned = registered is not None and registered.keys is not None
         older = read_older(received.request, policy, received.at, pinned=pinned)
         return Examined([], [], agent, registered, permitted(policy, older), older)
 
-    def _agent(self, request: Request) -> ProfileUrl | Refusal:
+    def _agent(self, request: Request, in_body: InBody | None) -> ProfileUrl | Refusal:
         """Read UCP-Agent; a refusal is kept for its turn, after coverage and body."""
         lines = request.headers.index.get(b"ucp-agent")
-        if lines is None:
-            return Refusal("invalid_profile_url", "agent_missing", "there is no UCP-Agent")
-        if sum(map(len, lines)) > _MAX_AGENT:
-            return Refusal("invalid_profile_url", "agent_too_long", "UCP-Agent is too long")
         try:
+            if lines is None and in_body is not None:
+                lines = in_body()
+            if lines is None:
+                return Refusal("invalid_profile_url", "agent_missing", "there is no UCP-Agent")
+            if sum(map(len, lines)) > _MAX_AGENT:
+                return Refusal("invalid_profile_url", "agent_too_long", "UCP-Agent is too long")
             return self._agent_url(lines[0] if len(lines) == 1 else b", ".join(lines))
         except Refusal as refusal:
             return refusal
@@ -238,55 +216,88 @@ class Authenticator:
         agent = examined.agent
         if isinstance(agent, Refusal):
             raise agent
-        known = self._keys_at_hand(received, examined, agent)
-        if known is None:
-            profile = await self._profiles.resolve(
-                agent,
-                peer=received.peer,
-                registered=examined.registered is not None,
-                now=received.at,
-            )
-            known = _Keys(profile.keys, profile.version, pinned=False)
-        outcome = await self._verify_any(received.request, examined, known, agent)
-        if isinstance(outcome, Fault) and outcome.code == "key_not_found" and not known.pinned:
-            profile = await self._profiles.refresh(
-                agent,
-                peer=received.peer,
-                registered=examined.registered is not None,
-                now=received.at,
-            )
-            known = _Keys(profile.keys, profile.version, pinned=False)
-            outcome = await self._verify_any(received.request, examined, known, agent)
-        if isinstance(outcome, Fault):
-            raise outcome.refusal()
-        if known.version not in self._versions:
-            raise Refusal(
-                "version_unsupported",
-                "version_unsupported",
-                f"the platform speaks {known.version[:32]!r}",
-            )
-        if not known.pinned:
-            self._profiles.verified(agent.url)
-        return outcome
-
-    def _keys_at_hand(
-        self, received: Received, examined: Examined, agent: ProfileUrl
-    ) -> _Keys | None:
-        """Return pinned keys or those of a profile that need not be waited for."""
         registered = examined.registered
         if registered is not None and registered.keys is not None:
-            return _Keys(registered.keys, registered.version or "", pinned=True)
-        profile = self._profiles.lookup(agent.url, received.at, registered=registered is not None)
-        return None if profile is None else _Keys(profile.keys, profile.version, pinned=False)
+            pinned = Keys(registered.keys, registered.version or "")
+            outcome = await self._verify_any(
+                received.request, examined, examined.signatures, pinned, agent
+            )
+            if isinstance(outcome, Fault):
+                raise furthest([*examined.faults, outcome]).refusal()
+            return outcome
+        return await self._prove_from_documents(received, examined, agent)
+
+    async def _prove_from_documents(
+        self, received: Received, examined: Examined, agent: ProfileUrl
+    ) -> Caller:
+        """Verify one of the signatures with a published key; raises Refusal."""
+        lookup = Lookup(self._profiles, received, registered=examined.registered is not None)
+        faults = list(examined.faults)
+        ours: Refusal | None = None
+        groups = sources(
+            received.request, examined.signatures, agent, self._signature_agent, faults
+        )
+        for source, signatures in groups.items():
+            try:
+                known = await lookup.keys(source)
+                outcome = await self._verify_any(
+                    received.request, examined, signatures, known, agent
+                )
+                if isinstance(outcome, Fault) and outcome.code == "key_not_found":
+                    kids = frozenset(str(each.parameters["keyid"]) for each in signatures)
+                    known = await lookup.newer(known, kids)
+                    outcome = await self._verify_any(
+                        received.request, examined, signatures, known, agent
+                    )
+            except Refusal as refusal:
+                # What fails for one signature is no matter to another.
+                faults.append(fault_of(refusal))
+                if refusal.code.status == 503:
+                    ours = refusal
+                continue
+            if not isinstance(outcome, Fault):
+                for document, keys in known.documents:
+                    self._profiles.verified(document.url, keys)
+                return outcome
+            faults.append(outcome)
+        # Where it was for us to know better, nobody is told that he was wrong.
+        raise ours or furthest(faults).refusal()
 
     async def _verify_any(
-        self, request: Request, examined: Examined, known: _Keys, agent: ProfileUrl
+        self,
+        request: Request,
+        examined: Examined,
+        signatures: list[Signature],
+        known: Keys,
+        agent: ProfileUrl,
     ) -> Caller | Fault:
-        """Try each signature in turn: one that verifies is enough (ucp-rules section 3.1)."""
+        """Try each signature in turn, then see whether the version is one that is served."""
         if examined.older is not None:
-            return self._verify_older(request, examined, examined.older, known, agent)
+            outcome = self._verify_older(request, examined, examined.older, known, agent)
+        else:
+            outcome = await self._verify_signatures(request, examined, signatures, known, agent)
+        if isinstance(outcome, Fault) or known.version in self._versions:
+            return outcome
+        return fault(
+            "version",
+            "version_unsupported",
+            "version_unsupported",
+            f"the platform speaks {known.version[:32]!r}"
+            if known.version
+            else "the document that has the key states no ucp.version",
+        )
+
+    async def _verify_signatures(
+        self,
+        request: Request,
+        examined: Examined,
+        signatures: list[Signature],
+        known: Keys,
+        agent: ProfileUrl,
+    ) -> Caller | Fault:
+        """One that verifies is enough (ucp-rules section 3.1)."""
         fallen: list[Fault] = []
-        for signature in examined.signatures:
+        for signature in signatures:
             key = self._key(signature, known.keys)
             if isinstance(key, Fault):
                 fallen.append(key)
@@ -322,7 +333,7 @@ class Authenticator:
         return furthest([*examined.faults, *fallen])
 
     def _besides(
-        self, request: Request, examined: Examined, vouching: Signature, known: _Keys
+        self, request: Request, examined: Examined, vouching: Signature, known: Keys
     ) -> tuple[tuple[Times, ...], bytes]:
         """Return what else could have vouched: whoever captured it all can leave some away.
 
@@ -340,7 +351,7 @@ class Authenticator:
         ]
         return tuple([*others, Times(None, None)] if rider else others), rider
 
-    def _rider(self, request: Request, examined: Examined, known: _Keys) -> bytes:
+    def _rider(self, request: Request, examined: Examined, known: Keys) -> bytes:
         """Return the signing input of a JWS that verifies and would be taken; else nothing."""
         try:
             # The time matters to an envelope only.
@@ -357,7 +368,7 @@ class Authenticator:
         request: Request,
         examined: Examined,
         older: OlderSignature,
-        known: _Keys,
+        known: Keys,
         agent: ProfileUrl,
     ) -> Caller | Fault:
         key = self._find(older.kid, known.keys)

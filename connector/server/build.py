@@ -14,6 +14,7 @@ from connector.ingress.limits import WireLimits
 from connector.platforms.agent import agent_reader
 from connector.platforms.budgets import Lane as FetchLane
 from connector.platforms.discovery import PLACES, Discovery
+from connector.platforms.signature_agent import signature_agent_reader
 from connector.server.terms import merchant_terms
 from connector.signing.answers import AnswerSigner
 from connector.signing.directory import KeyDirectory
@@ -26,7 +27,7 @@ from connector.upstream.forwarding import Forwarding
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from connector.authentication.verification import Profiles
+    from connector.authentication.sources import Profiles
     from connector.ingress.context import Handler
     from connector.platforms.fleet import Fleet
     from connector.server.admissions import Admissions
@@ -125,6 +126,9 @@ def build_authenticator(
         versions=frozenset(merchant.versions),
         keyed_horizon=settings.store.idempotency_ttl - _HORIZON_MARGIN,
         endpoint=merchant.endpoints.rest or "",
+        signature_agent=None
+        if merchant.platforms.signature_agent == "off"
+        else signature_agent_reader(allow_loopback=loopback),
         **merchant_terms(settings, merchant)._asdict(),
     )
 

@@ -138,6 +138,12 @@ class MerchantPlatforms(Platforms):
     discovered_operations: Operations = "all"
     """What of `tiers.discovered.operations` platforms of that tier may ask for here: `all` of it,
     or a list of names. A registration's own `operations` stand instead."""
+    signature_agent: Literal["off", "same_as_ucp_agent"] = "off"
+    """Whether keys are looked up by `Signature-Agent`, too. `off`: every key is in the profile that
+    `UCP-Agent` names. `same_as_ucp_agent`: a `web-bot-auth` signature's key is where its member of
+    `Signature-Agent` says, which must name the very URL that `UCP-Agent` does, else
+    `profile_not_trusted`; `type=cimd` and `type=directory` work then. Keys found at another URL
+    never speak for that of `UCP-Agent`, so no value lets them."""
 
 
 class Enforcement(Section):

@@ -40,6 +40,7 @@ POST = (*GET, "idempotency-key", "content-digest", "content-type")
 class FixedProfile(NamedTuple):
     version: str
     keys: KeySet
+    jwks: ProfileUrl | None = None
 
 
 class Profiles:
@@ -63,13 +64,20 @@ class Profiles:
         return self.profile
 
     async def refresh(
-        self, url: ProfileUrl, *, peer: str, registered: bool, now: float
+        self,
+        url: ProfileUrl,
+        *,
+        peer: str,
+        registered: bool,
+        now: float,
+        kids: frozenset[str] = frozenset(),
     ) -> FixedProfile:
-        del peer, registered, now
+        del peer, registered, now, kids
         self.asked.append(f"refresh {url.url}")
         return self.profile._replace(keys=self.later) if self.later else self.profile
 
-    def verified(self, url: str) -> None:
+    def verified(self, url: str, keys: KeySet) -> None:
+        del keys
         self.asked.append(f"verified {url}")
 
 
