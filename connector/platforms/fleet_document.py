@@ -22,6 +22,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from canonical import load_key_set
+from connector.egress.urls import DocumentKind, normalise
+from connector.errors import Refusal
 from connector.platforms.documents import Profile
 from connector.platforms.freshness import CEILING_DISCOVERED, CEILING_REGISTERED, MAX_STALE, Life
 
@@ -63,6 +65,7 @@ class FleetSeal:
         self._terms = _framed(
             _FORM, b"%d" % nested_keys, b"%d" % allow_loopback, b"%d" % max_document
         )
+        self._allow_loopback = allow_loopback
         # One key, one purpose (NIST SP 800-108): what names does not seal.
         self._cipher = AESGCM(_derived(fleet_key, b"seal"))
         self._naming = _derived(fleet_key, b"names")
@@ -89,6 +92,7 @@ class FleetSeal:
                 "received_at": profile.received_at,
                 "life": profile.life,
                 "weight": profile.weight,
+                "jwks": _location(profile),
             },
             separators=(",", ":"),
         )
@@ -106,6 +110,7 @@ class FleetSeal:
         except (InvalidTag, ValueError) as error:
             raise NotOurs("it was not sealed with the fleet key for this URL") from error
         fetched_at = int(stamp) / 1_000_000
+        jwks = contents["jwks"]
         return Profile(
             url,
             contents["version"],
@@ -114,7 +119,15 @@ class FleetSeal:
             contents["received_at"],
             _bounded(Life(*contents["life"]), fetched_at),
             contents["weight"],
+            None if jwks is None else self._key_set_at(jwks),
         )
+
+    def _key_set_at(self, location: str) -> ProfileUrl:
+        try:
+            url = normalise(location, allow_loopback=self._allow_loopback)
+        except Refusal as refusal:
+            raise NotOurs("what it names is no place that this release asks") from refusal
+        return url.of_kind(DocumentKind.KEY_SET)
 
     def _bound(self, url: str, stamp: bytes) -> bytes:
         return _framed(self._terms, url.encode(), stamp)
@@ -133,8 +146,14 @@ def stamp_of(profile: Profile) -> bytes:
 
 def contents_digest(profile: Profile) -> bytes:
     """Return what two fetches of a profile that says the same have in common."""
-    said = json.dumps([profile.version, profile.keys.jwks], separators=(",", ":"))
+    said = json.dumps(
+        [profile.version, profile.keys.jwks, _location(profile)], separators=(",", ":")
+    )
     return hashlib.sha256(said.encode()).digest()
+
+
+def _location(profile: Profile) -> str | None:
+    return None if profile.jwks is None else profile.jwks.location
 
 
 def _bounded(life: Life, fetched_at: float) -> Life:

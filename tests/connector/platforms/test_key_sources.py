@@ -10,6 +10,7 @@ import pytest
 from canonical import KeyNotFound
 from connector.egress.urls import DocumentKind, normalise
 from connector.errors import Refusal
+from connector.platforms.fleet_document import FleetSeal, NotOurs, contents_digest
 from connector.platforms.key_directory import DIRECTORY_PATH, MAX_SIGNATURES
 from connector.platforms.key_sources import read_document
 from tests.connector.platforms.directories import (
@@ -228,3 +229,29 @@ def test_another_body_with_the_same_signatures_is_refused() -> None:
 def test_more_signatures_than_are_checked_prove_nothing_more() -> None:
     document = directory(key_set(entry(ED25519)), *[ES256] * MAX_SIGNATURES, ED25519)
     assert reason(DIRECTORY, document) == "directory_unsigned"
+
+
+# Between replicas
+
+
+def sealing() -> FleetSeal:
+    return FleetSeal(bytes(32), nested_keys=False, allow_loopback=False, max_document=1)
+
+
+def test_metadata_that_a_replica_passes_on_still_say_where_the_keys_are() -> None:
+    read_here = read(CARD, {"client_id": CARD.location, "jwks_uri": SET.location})
+    seal = sealing()
+    assert seal.open(CARD, seal.seal(read_here)).jwks == SET
+    other = read(CARD, {"client_id": CARD.location, "jwks_uri": f"{SET.location}?x"})
+    assert contents_digest(other) != contents_digest(read_here)
+
+
+def test_no_document_of_one_kind_is_passed_on_as_one_of_another() -> None:
+    seal = sealing()
+    sealed = seal.seal(read(SET, key_set(entry(ES256))))
+    for kind in {*DocumentKind} - {DocumentKind.KEY_SET}:
+        with pytest.raises(NotOurs):
+            seal.open(normalise(SET.location).of_kind(kind), sealed)
+    with pytest.raises(NotOurs):
+        seal.open(normalise(SET.location), sealed)
+    assert seal.open(SET, sealed).keys.get(ES256.thumbprint)
