@@ -1,0 +1,1 @@
+"""What is right and wrong with a profile as it is served: facts in, findings out."""
