@@ -19,13 +19,13 @@ from connector.signing.answers import NotSigned
 from connector.steps import Answer
 from connector.telemetry.journal import Journal
 from connector.transports.media import check_media
-from connector.transports.rest import unknown_operation
 from connector.upstream.errors import LeaseEnded, UpstreamError, UpstreamUnreachable
 from connector.upstream.headers import answer_headers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from canonical import Request
     from connector.admission.control import AdmissionControl
     from connector.admission.settlement import Settlement
     from connector.audit.ledger import Ledger
@@ -36,8 +36,9 @@ if TYPE_CHECKING:
     from connector.steps import Caller, Claim, Operation, Received
     from connector.telemetry.decisions import DecisionLog
     from connector.telemetry.metrics import Metrics
+    from connector.transports.mcp import McpCall, McpTransport
     from connector.transports.problems import ProblemRenderer
-    from connector.transports.rest import RestTransport
+    from connector.transports.rest import RestCall, RestTransport
     from connector.upstream.client import UpstreamClient
     from connector.upstream.forwarding import Forwarding
 
@@ -60,6 +61,15 @@ class Lane(NamedTuple):
     """None where answers are not signed (``responses: {sign: false}``)."""
     observe: bool
     """Forward what does not verify, marked as such (``signatures: insecure_observe``)."""
+    mcp: McpTransport | None = None
+
+    def ask(self, request: Request) -> RestCall | McpCall:
+        """Take what a request asks for, by its path alone; raises Refusal."""
+        if self.mcp is not None and self.mcp.serves(request.target):
+            return self.mcp.ask(request)
+        if self.transport is None:
+            raise Refusal("unknown_operation", "endpoint_off", "the REST endpoint is off")
+        return self.transport.ask(request)
 
 
 class Gateway:
@@ -93,8 +103,9 @@ class Gateway:
             answer = await self._pipeline(lane, received, journal)
             refusal = journal.observed
         except Refusal as caught:
+            request = received.request
             answer, refusal = (
-                _refused(lane.problems, received.request.headers, journal, caught),
+                _refused(lane, request.target, request.headers, journal, caught, request.body),
                 caught,
             )
         finally:
@@ -114,30 +125,28 @@ class Gateway:
         if public is not None:
             journal.decision = "public"
             return public
-        if lane.transport is None:
-            raise Refusal("unknown_operation", "endpoint_off", "the REST endpoint is off")
-        route = lane.transport.route(request)
-        rule = lane.transport.rule(request, route)
-        writes = rule is not None and rule.kind == "write"
+        asked = lane.ask(request)
         try:
-            examined = lane.authenticator.examine(received, writes=writes)
+            examined = lane.authenticator.examine(
+                received, writes=asked.writes, in_body=asked.in_body
+            )
             check_media(request)
             caller = journal.caller = await lane.authenticator.prove(received, examined)
-            operation = lane.transport.operation(request, rule, caller.version)
+            operation = asked.operation(caller)
             journal.operation = operation.name
             permit(examined.policy, operation)
+            received = await asked.enter(received, caller)
         except Refusal as refusal:
             journal.step("verify")
             if not lane.observe:
                 raise
-            if rule is None:
-                raise unknown_operation() from refusal
+            name, kind = asked.claimed()
             journal.decision, journal.observed = "observe", refusal
             head = lane.forwarding.unverified(received)
             await self._ledger.receive_unverified(
-                received, rule.name, rule.kind, journal.audit_id, rule.path, refusal
+                received, name, kind, journal.audit_id, asked.template, refusal
             )
-            return await _forward(lane, received, head, journal, writes=writes)
+            return await _forward(lane, received, head, journal, writes=kind == "write")
         journal.step("verify")
         admission = journal.admission = await lane.admission.admit(
             received, caller, operation, journal.audit_id
@@ -145,11 +154,10 @@ class Gateway:
         journal.step("admit")
         if admission.refusal is not None:
             raise admission.refusal
-        template = "" if rule is None else rule.path
         try:
             lane.authenticator.stand_by(caller)
             await self._ledger.receive(
-                received, caller, operation, admission, journal.audit_id, template
+                received, caller, operation, admission, journal.audit_id, asked.template
             )
         except Exception as error:
             if admission.claim is not None:
@@ -168,15 +176,19 @@ class Gateway:
             journal.step("record")
         if admission.answer is not None:
             journal.decision = "replay"
-            return _replayed(lane, received, admission.answer, journal)
-        return await _send(lane, received, caller, operation, admission.claim, journal)
+            return _replayed(asked, admission.answer, journal)
+        return await _send(lane, asked, received, caller, operation, admission.claim, journal)
 
     def refuse(self, refusal: Refusal, context: WireContext) -> Answer:
         """Answer what the wire guard refused, and tell the operator of it."""
         lane = None if context.merchant is None else self._lanes[context.merchant]
         journal = Journal(context.at, context.started, self._metrics)
-        problems = self._strangers if lane is None else lane.problems
-        answer = _refused(problems, context.headers, journal, refusal)
+        if lane is None:
+            journal.decision = "reject"
+            accept = _accept(context.headers)
+            answer = self._strangers.render(refusal, accept, journal.audit_id)
+        else:
+            answer = _refused(lane, context.target, context.headers, journal, refusal)
         merchant = context.merchant or ""
         self._ledger.deny(journal.audit_id, merchant, context.peer, answer.status, refusal)
         self._tell(merchant, journal, answer, refusal)
@@ -244,14 +256,19 @@ class Gateway:
 
 
 def _refused(
-    problems: ProblemRenderer,
+    lane: Lane,
+    target: str,
     lines: Iterable[tuple[bytes, bytes]],
     journal: Journal,
     refusal: Refusal,
+    body: bytes = b"",
 ) -> Answer:
-    """Render a refusal as the request's header lines ask for it."""
+    """Render a refusal as the transport has it that the path names."""
     journal.decision = "reject"
-    return problems.render(refusal, _accept(lines), journal.audit_id)
+    if lane.mcp is not None and lane.mcp.serves(target):
+        verified = journal.caller is not None
+        return lane.mcp.refused(refusal, body, journal.audit_id, verified=verified)
+    return lane.problems.render(refusal, _accept(lines), journal.audit_id)
 
 
 def _accept(lines: Iterable[tuple[bytes, bytes]]) -> bytes:
@@ -266,11 +283,11 @@ def _with_rates(journal: Journal, answer: Answer) -> Answer:
     return answer._replace(headers=[*answer.headers, *journal.admission.headers])
 
 
-def _replayed(lane: Lane, received: Received, recorded: Answer, journal: Journal) -> Answer:
+def _replayed(asked: RestCall | McpCall, recorded: Answer, journal: Journal) -> Answer:
     """Answer a repetition with what was recorded."""
     body = recorded.body
-    if lane.transport is not None and type(body) is bytes:
-        body = lane.transport.replayed(received.request, body)
+    if type(body) is bytes:
+        body = asked.replayed(body)
     headers = [
         *recorded.headers,
         (b"Idempotent-Replayed", b"true"),
@@ -281,6 +298,7 @@ def _replayed(lane: Lane, received: Received, recorded: Answer, journal: Journal
 
 async def _send(
     lane: Lane,
+    asked: RestCall | McpCall,
     received: Received,
     caller: Caller,
     operation: Operation,
@@ -289,8 +307,14 @@ async def _send(
 ) -> Answer:
     """Forward an admitted request; a write goes out under its claim, which is then settled."""
     if claim is None:
+        writes = operation.kind == "write"
         head = lane.forwarding.verified(received, caller, operation, journal.audit_id)
-        return await _forward(lane, received, head, journal, writes=operation.kind == "write")
+        hold = asked.hold(caller)
+        if hold is None:
+            return asked.leave(await _forward(lane, received, head, journal, writes=writes))
+        with hold:
+            answer = await _forward(lane, received, head, journal, writes=writes)
+            return hold.until_its_end(asked.leave(answer))
     settlement = lane.settlement
     settlement.hold(claim)
     sending = False
@@ -298,8 +322,11 @@ async def _send(
         head = lane.forwarding.verified(received, caller, operation, journal.audit_id, claim)
         sending = True
         answer = await _forward(lane, received, head, journal, writes=True, claim=claim)
-        recorder = lane.transport.recorder(received.request) if lane.transport else None
-        return await settlement.answered(claim, answer, recorder)
+        answer = asked.leave(answer)
+        if asked.unserved(answer):
+            await settlement.released(claim)
+            return answer
+        return await settlement.answered(claim, answer, asked.recorder(answer))
     except Refusal as refusal:
         if refusal.code.name == "outcome_unknown":
             await settlement.unknown(claim)

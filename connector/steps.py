@@ -88,6 +88,8 @@ class Operation(NamedTuple):
     """The Idempotency-Key of a keyed write."""
     payload: bytes = b""
     """Of a write, the digest of what the key stands for: 32 octets."""
+    plain: bool = False
+    """It belongs to the transport and calls no tool: not a matter of permission."""
 
 
 class Stream(Protocol):

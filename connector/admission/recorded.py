@@ -16,7 +16,9 @@ _LINE: Final = struct.Struct(">HI")
 _FORMAT: Final = 1
 
 # ucp-rules section 8 and design, Claims. What these say holds for one answer only.
-_NOT_REPLAYED: Final = frozenset({b"set-cookie", b"date", b"audit-id", b"content-digest"})
+_NOT_REPLAYED: Final = frozenset(
+    {b"set-cookie", b"date", b"audit-id", b"content-digest", b"mcp-session-id"}
+)
 _PREFIXES_NOT_REPLAYED: Final = (b"signature", b"ratelimit")
 
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 def permit(policy: Policy, operation: Operation) -> None:
     """Refuse an operation that the caller's tier or registration does not list."""
+    if operation.plain:
+        return
     if operation.name in policy.denied or (
         policy.operations is not None and operation.name not in policy.operations
     ):

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from connector.egress.fetch import Fetch
     from connector.settings.schema import Settings
     from connector.steps import Caller, Operation, RawHeaders, Route
-    from connector.transports.rest import OperationRule
+    from connector.transports.operations import OperationRule
 
 _PEER: Final = "192.0.2.1"  # RFC 5737: an address for documentation
 _PROFILES: Final = 64

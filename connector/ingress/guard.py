@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SINGLE: Final = (
     *(b"host", b"content-length", b"transfer-encoding", b"content-type", b"content-digest"),
-    *(b"ucp-agent", b"idempotency-key", b"authorization", b"expect"),
+    *(b"ucp-agent", b"idempotency-key", b"authorization", b"expect", b"mcp-session-id"),
 )
 """Fields that may stand on one line only."""
 
@@ -32,10 +32,10 @@ _SENSITIVE: Final = frozenset(
         *(b"connection", b"keep-alive", b"te", b"trailer", b"upgrade", b"http2-settings"),
         *(b"forwarded", b"x-real-ip", b"audit-id", b"cookie", b"accept-encoding"),
         *(b"x-http-method", b"x-http-method-override", b"x-method-override"),
-        *(b"x-original-url", b"x-rewrite-url"),
+        *(b"x-original-url", b"x-rewrite-url", b"last-event-id"),
     }
 )
-_SENSITIVE_PREFIXES: Final = (b"ucp-", b"webhook-", b"x-forwarded-", b"proxy-")
+_SENSITIVE_PREFIXES: Final = (b"ucp-", b"mcp-", b"webhook-", b"x-forwarded-", b"proxy-")
 
 # RFC 9110 section 5.6.2: what a token may have besides letters, digits and the hyphen.
 _ODD: Final = b"!#$%&'*+.^_`|~"

@@ -12,7 +12,7 @@ from connector.admission.leases import Leases
 from connector.admission.limits import Limit
 from connector.admission.local import Concurrency, Stored, Totals, WithoutStore, limiter
 from connector.admission.plans import make_plan
-from connector.admission.scripts import ADMIT, SETTLE, TOLD
+from connector.admission.scripts import ADMIT, SESSION_KEY, SETTLE, TOLD
 from connector.admission.sealing import Sealer
 from connector.admission.settlement import Settlement
 from connector.admission.settling import Settler
@@ -20,6 +20,7 @@ from connector.admission.told import Told
 from connector.admission.watch import StoreWatch
 from connector.egress.urls import normalise
 from connector.platforms import fleet_scripts
+from connector.server.mcp import McpShared
 from connector.settings.fields import secret_octets
 from connector.store.opening import open_store
 
@@ -49,7 +50,10 @@ def open_client(store: Store) -> StoreClient:
         store.url.get_secret_value(),
         directory=store.directory,
         timeout=store.timeout,
-        scripts=(ADMIT, SETTLE, TOLD, fleet_scripts.SEEK, fleet_scripts.SETTLE, fleet_scripts.KEEP),
+        scripts=(
+            *(ADMIT, SETTLE, TOLD, SESSION_KEY),
+            *(fleet_scripts.SEEK, fleet_scripts.SETTLE, fleet_scripts.KEEP),
+        ),
     )
 
 
@@ -66,6 +70,7 @@ class Admissions:
         self._sealer = Sealer(
             [secret_octets(key.get_secret_value()) for key in store.encryption_keys]
         )
+        self.mcp = McpShared(settings, self.watch, self._sealer)
         self._leases = Leases(self._renew, lease=lease, renewal=lease * RENEWAL / LEASE)
         self._settler = Settler(self._tell, metrics.count_settlement)
         self._concurrency = Concurrency()
@@ -82,7 +87,7 @@ class Admissions:
         return AdmissionControl(
             Terms(
                 merchant.id,
-                by_identity=_registered_plans(settings, merchant),
+                by_identity=registered_plans(settings, merchant),
                 by_tier={
                     name: _plan(settings, merchant, getattr(settings.tiers, name))
                     for name in ("discovered", "registered")
@@ -171,7 +176,8 @@ def _plan(
     )
 
 
-def _registered_plans(settings: Settings, merchant: Merchant) -> dict[str, Plan]:
+def registered_plans(settings: Settings, merchant: Merchant) -> dict[str, Plan]:
+    """Return the plans of a merchant's registrations by their normalised profile URLs."""
     loopback = settings.discovery.insecure_allow_loopback_profiles
     return {
         normalise(platform.profile, allow_loopback=loopback).url: _plan(

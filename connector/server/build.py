@@ -15,12 +15,14 @@ from connector.platforms.agent import agent_reader
 from connector.platforms.budgets import Lane as FetchLane
 from connector.platforms.discovery import PLACES, Discovery
 from connector.platforms.signature_agent import signature_agent_reader
+from connector.server.mcp import build_mcp
 from connector.server.terms import merchant_terms
 from connector.signing.answers import AnswerSigner
 from connector.signing.directory import KeyDirectory
 from connector.signing.publishing import PROFILE_PATH, PublishedDocuments
 from connector.transports.problems import ProblemRenderer
-from connector.transports.rest import OperationRule, RestTransport
+from connector.transports.operations import OperationRule
+from connector.transports.rest import RestTransport
 from connector.upstream.client import UpstreamClient
 from connector.upstream.forwarding import Forwarding
 
@@ -166,4 +168,5 @@ def build_lane(
         if keys is None
         else AnswerSigner(keys, bind_request=merchant.responses.bind_request),
         observe=merchant.enforcement.signatures == "insecure_observe",
+        mcp=build_mcp(settings, merchant, admissions.mcp),
     )

@@ -8,55 +8,26 @@ from __future__ import annotations
 
 import re
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from connector.errors import Refusal
 from connector.steps import Operation, Route
+from connector.transports.operations import CHECKOUT_ONLY, KEY, OPERATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from canonical import Request
-    from connector.steps import Recorder
+    from connector.steps import Answer, Caller, Received, Recorder
+    from connector.transports.open_streams import Hold
+    from connector.transports.operations import OperationRule
 
-
-class OperationRule(NamedTuple):
-    """One row of the table of operations: ``path`` is below the endpoint, ``{id}`` one segment."""
-
-    name: str
-    method: str
-    path: str
-    kind: str
-    """``read`` or ``write``; a write requires an Idempotency-Key over REST."""
-
-
-OPERATIONS: Final = (
-    OperationRule("create_checkout", "POST", "/checkout-sessions", "write"),
-    OperationRule("get_checkout", "GET", "/checkout-sessions/{id}", "read"),
-    OperationRule("update_checkout", "PUT", "/checkout-sessions/{id}", "write"),
-    OperationRule("complete_checkout", "POST", "/checkout-sessions/{id}/complete", "write"),
-    OperationRule("cancel_checkout", "POST", "/checkout-sessions/{id}/cancel", "write"),
-    OperationRule("create_cart", "POST", "/carts", "write"),
-    OperationRule("get_cart", "GET", "/carts/{id}", "read"),
-    OperationRule("update_cart", "PUT", "/carts/{id}", "write"),
-    OperationRule("cancel_cart", "POST", "/carts/{id}/cancel", "write"),
-    OperationRule("get_order", "GET", "/orders/{id}", "read"),
-    OperationRule("search_catalog", "POST", "/catalog/search", "read"),
-    OperationRule("lookup_catalog", "POST", "/catalog/lookup", "read"),
-    OperationRule("get_product", "POST", "/catalog/product", "read"),
-)
-
-# The January versions know the checkout operations only (ucp-rules section 7).
-_CHECKOUT_ONLY: Final = frozenset({"2026-01-11", "2026-01-23"})
 
 # One segment: unreserved characters and : = @ ! $ , (ucp-rules section 7).
 _PLAIN: Final = r"[A-Za-z0-9\-._~:=@!$,]"
 # ``path_ids: encoded`` adds ";" and single-encoded octets: no control characters, no encoded
 # percent sign or backslash (a second decoding would change the segment), no slash, no dot.
 _ENCODED: Final = r"(?:[A-Za-z0-9\-._~:=@!$,;]|%(?!25|5[Cc]|2[EeFf]|7[Ff]|[01])[0-9A-Fa-f]{2})"
-
-# ucp-rules section 7: 22 to 255 visible ASCII characters without comma and quotes.
-_KEY: Final = re.compile(rb"[\x21\x23-\x26\x28-\x2b\x2d-\x7e]{22,255}")
 
 
 class RestTransport:
@@ -113,7 +84,7 @@ class RestTransport:
         """
         if rule is None:
             raise unknown_operation()
-        if version in _CHECKOUT_ONLY and not rule.name.endswith("_checkout"):
+        if version in CHECKOUT_ONLY and not rule.name.endswith("_checkout"):
             raise Refusal(
                 "unknown_operation",
                 "operation_not_in_version",
@@ -123,13 +94,63 @@ class RestTransport:
             return Operation(rule.name, rule.kind, None)
         return Operation(rule.name, rule.kind, _idempotency_key(request), _payload(request))
 
-    def replayed(self, request: Request, body: bytes) -> bytes:  # noqa: ARG002 - MCP needs it
+    def ask(self, request: Request) -> RestCall:
+        """Take what a request asks for; raises Refusal where its path cannot be one of ours."""
+        return RestCall(self, request, self.rule(request, self.route(request)))
+
+
+class RestCall:
+    """What one request asks for over REST, verified or not."""
+
+    __slots__ = ("_request", "_rule", "_transport", "template", "writes")
+
+    in_body: Final = None
+    """Profile and key stand in headers only."""
+
+    def __init__(
+        self, transport: RestTransport, request: Request, rule: OperationRule | None
+    ) -> None:
+        self._transport = transport
+        self._request = request
+        self._rule = rule
+        self.writes = rule is not None and rule.kind == "write"
+        """Whether method and path are those of a write."""
+        self.template = "" if rule is None else rule.path
+        """The path of the operation, ``{id}`` in the place of ids."""
+
+    def operation(self, caller: Caller) -> Operation:
+        """Name the operation of the verified request; raises Refusal."""
+        return self._transport.operation(self._request, self._rule, caller.version)
+
+    def claimed(self) -> tuple[str, str]:
+        """Return what is asked for by whom nobody verified: name and kind; raises Refusal."""
+        if self._rule is None:
+            raise unknown_operation()
+        return self._rule.name, self._rule.kind
+
+    async def enter(self, received: Received, caller: Caller) -> Received:  # noqa: ARG002 - MCP
+        """Return the request as it goes on: REST has no sessions."""
+        return received
+
+    def leave(self, answer: Answer) -> Answer:
+        """Return the merchant's answer as it goes back."""
+        return answer
+
+    def hold(self, caller: Caller) -> Hold | None:  # noqa: ARG002 - MCP needs it
+        """Take room for an event stream that the platform opens: REST knows none."""
+        return None
+
+    def replayed(self, body: bytes) -> bytes:
         """Return the body with which a recorded answer goes out again: the same octets."""
         return body
 
-    def recorder(self, request: Request) -> Recorder | None:  # noqa: ARG002 - MCP needs it
+    def recorder(self, answer: Answer) -> Recorder | None:  # noqa: ARG002 - MCP needs it
         """Return what finds the answer in an event stream: over REST such a one has none."""
         return None
+
+    def unserved(self, answer: Answer) -> bool:  # noqa: ARG002 - MCP needs it
+        """Tell whether the answer says that nothing was done: REST has ``upstream.refusals``."""
+        return False
 
 
 def _payload(request: Request) -> bytes:
@@ -192,7 +213,7 @@ def _idempotency_key(request: Request) -> str:
         raise Refusal(
             "idempotency_key_missing", "idempotency_key_missing", "a write needs an Idempotency-Key"
         )
-    if len(lines) != 1 or _KEY.fullmatch(lines[0]) is None:
+    if len(lines) != 1 or KEY.fullmatch(lines[0]) is None:
         raise Refusal(
             "idempotency_key_invalid",
             "idempotency_key_invalid",

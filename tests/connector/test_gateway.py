@@ -44,8 +44,8 @@ _CALLER = Caller(
 class _Verified:
     """An authenticator in whose eyes everything verifies."""
 
-    def examine(self, received: Received, *, writes: bool) -> Any:
-        del received, writes
+    def examine(self, received: Received, *, writes: bool, in_body: object) -> Any:
+        del received, writes, in_body
         return self
 
     policy = Policy("registered")

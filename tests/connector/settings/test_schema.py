@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from connector.settings.documents import read_document
 from connector.settings.terms import OPERATION_NAMES
 from connector.settings.units import Rate
-from connector.transports.rest import OPERATIONS
+from connector.transports.operations import OPERATIONS
 from tests.connector.settings.documents import (
     FOLDER,
     KEY,

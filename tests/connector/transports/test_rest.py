@@ -8,7 +8,8 @@ import pytest
 
 from canonical import Request
 from connector.errors import Refusal
-from connector.transports.rest import OPERATIONS, OperationRule, RestTransport
+from connector.transports.operations import OPERATIONS, OperationRule
+from connector.transports.rest import RestTransport
 
 if TYPE_CHECKING:
     from connector.steps import Operation

@@ -1,0 +1,146 @@
+"""How many event streams may stand open, and their common end.
+
+A stream that a platform opens with GET ends when somebody wants it to. Each takes a slot in flight
+and a connection to the merchant for as long, so callers get a share of these, and a process that
+stops does not wait for them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import Counter
+from typing import TYPE_CHECKING, Final, Self
+
+from connector.errors import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from types import TracebackType
+
+    from connector.steps import Answer, Stream
+
+SHARE: Final = 1 / 4
+"""Of all slots in flight, what open streams may take together."""
+SHARE_OF_ONE: Final = 1 / 16
+"""What those of one caller may take: a platform opens one for each of its sessions."""
+_RETRY_AFTER: Final = 5
+
+
+class OpenStreams:
+    """The streams of one process, which has so many slots in flight."""
+
+    def __init__(self, in_flight: int) -> None:
+        self._most = math.ceil(in_flight * SHARE)
+        self._most_of_one = math.ceil(in_flight * SHARE_OF_ONE)
+        self._by_caller: Counter[str] = Counter()
+        self._ending = asyncio.Event()
+
+    def __len__(self) -> int:
+        return self._by_caller.total()
+
+    def hold(self, caller: str) -> Hold:
+        """Take room for one more; raises Refusal where there is none."""
+        if self._by_caller[caller] >= self._most_of_one or len(self) >= self._most:
+            raise Refusal(
+                "rate_limited",
+                "open_streams",
+                "too many event streams are open",
+                retry_after=_RETRY_AFTER,
+            )
+        self._by_caller[caller] += 1
+        return Hold(self, caller)
+
+    def leave(self, caller: str) -> None:
+        """Give the room of one back."""
+        self._by_caller[caller] -= 1
+        if not self._by_caller[caller]:
+            del self._by_caller[caller]
+
+    async def ending(self) -> None:
+        """Return once all are to end."""
+        await self._ending.wait()
+
+    def end(self) -> None:
+        """End all streams in order; their callers may come again, elsewhere."""
+        self._ending.set()
+
+
+class Hold:
+    """Room for one stream, given back with it, or at once where none came of it."""
+
+    def __init__(self, streams: OpenStreams, caller: str) -> None:
+        self._streams = streams
+        self._caller = caller
+        self._held = True
+        self._passing = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if not self._passing:
+            self.release()
+
+    def until_its_end(self, answer: Answer) -> Answer:
+        """Keep the room until the answer has passed."""
+        if type(answer.body) is bytes:
+            return answer
+        self._passing = True
+        stream: Stream = answer.body  # type: ignore[assignment]  # no bytes
+        return answer._replace(body=HeldStream(stream, self, self._streams))
+
+    def release(self) -> None:
+        """Give the room back."""
+        if self._held:
+            self._held = False
+            self._streams.leave(self._caller)
+
+
+class HeldStream:
+    """A stream that ends when its source does, or when all streams are to end."""
+
+    def __init__(self, stream: Stream, hold: Hold, streams: OpenStreams) -> None:
+        self._stream = stream
+        self._pieces: AsyncIterator[bytes] = aiter(stream)
+        self._hold = hold
+        self._ending = asyncio.ensure_future(streams.ending())
+
+    @property
+    def length(self) -> int | None:
+        """Octets promised."""
+        return self._stream.length
+
+    def __aiter__(self) -> HeldStream:
+        return self
+
+    async def __anext__(self) -> bytes:
+        coming = asyncio.ensure_future(_next(self._pieces))
+        try:
+            await asyncio.wait({coming, self._ending}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            # Whoever waited may have gone, too.
+            if not coming.done():
+                coming.cancel()
+        if coming.cancelled() or not coming.done():
+            raise StopAsyncIteration
+        piece = coming.result()
+        if piece is None:
+            raise StopAsyncIteration
+        return piece
+
+    async def aclose(self) -> None:
+        """End it, wherever it is."""
+        self._ending.cancel()
+        self._hold.release()
+        await self._stream.aclose()
+
+
+async def _next(pieces: AsyncIterator[bytes]) -> bytes | None:
+    """Return the next piece; None at the end, for a task must not raise StopAsyncIteration."""
+    return await anext(pieces, None)
