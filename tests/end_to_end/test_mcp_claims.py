@@ -1,7 +1,7 @@
 """Claims of tool calls, through the pipeline in this process, to a real store and merchant.
 
-The transport here is the least that the pipeline asks of one, on what MCP has of its own: the key
-stands for name and arguments, a repetition has an id of its own, and a call may have no key.
+Of MCP's own are: the key stands for name and arguments, a repetition has an id of its own, and a
+call may have no key.
 """
 
 from __future__ import annotations
@@ -24,12 +24,10 @@ from connector.gateway import Gateway
 from connector.server.admissions import Admissions
 from connector.server.build import build_discovery, build_lane
 from connector.settings.loading import settings_from
-from connector.steps import Operation, Received, Route
+from connector.steps import Received
 from connector.telemetry.metrics import Metrics
-from connector.transports.event_streams import EventRecorder
-from connector.transports.mcp_calls import payload_digest, request_id, with_request_id
+from connector.transports.mcp_calls import request_id
 from connector.transports.problems import ProblemRenderer
-from connector.transports.rest import OperationRule
 from tests.connector.told_ledger import ToldLedger
 from tests.end_to_end.gateway import configuration
 from tests.end_to_end.raw_server import Seen, Visit, answer
@@ -38,39 +36,12 @@ from tests.store_servers import running_server
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from connector.steps import Recorder
     from tests.end_to_end.merchant import Merchant
     from tests.end_to_end.platform import Draft, Platform
     from tests.store_servers import StoreServer
 
 ENDPOINT: Final = "/ucp/mcp"
 CART: Final = {"line_items": [{"quantity": 1}]}
-
-
-class _Calls:
-    """Takes every body for a tool call: the tool is the operation, and a key may be absent."""
-
-    def route(self, request: Request) -> Route:
-        return Route("mcp", request.target)
-
-    def rule(self, request: Request, route: Route) -> OperationRule:
-        name = json.loads(request.body)["params"]["name"]
-        return OperationRule(name, "POST", route.path, "write")
-
-    def operation(self, request: Request, rule: OperationRule, version: str) -> Operation:
-        del version
-        meta = json.loads(request.body)["params"]["arguments"].get("meta", {})
-        return Operation(
-            rule.name, rule.kind, meta.get("idempotency-key"), payload_digest(request.body)
-        )
-
-    def replayed(self, request: Request, body: bytes) -> bytes:
-        return with_request_id(body, request.body)
-
-    def recorder(self, request: Request) -> Recorder:
-        found = request_id(request.body)
-        assert found is not None
-        return EventRecorder(found, 1 << 20)
 
 
 class _Told(NamedTuple):
@@ -136,14 +107,12 @@ async def pipeline(
     metrics, (listed,) = Metrics(), settings.merchants
     discovery, admissions = build_discovery(settings, time.time), Admissions(settings, metrics)
     lane = build_lane(settings, listed, discovery, admissions)
-    calls: Any = _Calls()
     log: Any = _Lines()
     ledger: Any = ToldLedger()
-    lanes = {"shop": lane._replace(transport=calls)}
     await admissions.watch.start()
     try:
         gateway = Gateway(
-            lanes, strangers=ProblemRenderer(), metrics=metrics, log=log, ledger=ledger
+            {"shop": lane}, strangers=ProblemRenderer(), metrics=metrics, log=log, ledger=ledger
         )
         yield _Pipeline(gateway, metrics)
     finally:
@@ -219,7 +188,7 @@ def test_a_key_stands_for_its_tool_and_arguments(
             await gateway.ask(call(platform, 1, key))
             other = await gateway.ask(call(platform, 1, key, checkout={"line_items": []}))
             assert other.status == 409
-            assert other.message["code"] == "idempotency_conflict"
+            assert other.message["error"]["data"]["code"] == "idempotency_conflict"
             # Of another tool it is another key.
             another = await gateway.ask(call(platform, 1, key, "create_cart"))
             assert not another.replayed
