@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 _MOST_WAIT: Final = 60.0
 
+MODELLED: Final = frozenset({"2026-08-25"})
+"""The versions whose request schemas can be had: those of connector.validation, by a test."""
+
 Problem = tuple[tuple[str | int, ...], str]
 Files = Mapping[str, "Sequence[Path]"]
 """By merchant id, the files of its last registrations, which do not stand in its list."""
@@ -40,6 +43,7 @@ def check(settings: Settings, files: Files | None = None) -> list[Problem]:
             *_endpoints(merchant),
             *_extensions(merchant),
             *_profile(merchant),
+            *_validation(merchant),
             *_platforms(merchant, settings, (files or {}).get(merchant.id, ())),
         ):
             problems.append((("merchants", index, *path), text))
@@ -163,6 +167,18 @@ def _profile(merchant: Merchant) -> Iterator[Problem]:
     for path in _RESERVED:
         if path in profile.leaves:
             yield ("profile", "leaves"), f"{path} is published by the gateway itself"
+
+
+def _validation(merchant: Merchant) -> Iterator[Problem]:
+    lacking = unmodelled(merchant)
+    if merchant.validation.requests == "enforce" and lacking:
+        text = f"enforce has no schema of version {', '.join(lacking)}"
+        yield ("validation", "requests"), f"{text}: use report, or take it out of versions"
+
+
+def unmodelled(merchant: Merchant) -> list[str]:
+    """Return the merchant's versions whose requests cannot be held against a schema."""
+    return sorted(set(merchant.versions) - MODELLED)
 
 
 def _platforms(merchant: Merchant, settings: Settings, files: Sequence[Path]) -> Iterator[Problem]:

@@ -156,12 +156,17 @@ class Enforcement(Section):
 
 
 class Validation(Section):
-    """Checking request bodies against the protocol's schemas."""
+    """Checking request bodies against the protocol's schemas (docs/validation.md)."""
 
     requests: Literal["off", "report", "enforce"] = "off"
-    """`report` tells the operator, `enforce` refuses."""
+    """`report` tells the operator of a bad body and forwards it, `enforce` refuses it with
+    `malformed_request`; `enforce` needs a schema for each of the merchant's `versions`, and there
+    is one for 2026-08-25 only. Both need the package's extra `validation`."""
     unknown_fields: Literal["allow", "refuse"] = "allow"
-    """What becomes of fields that no schema knows."""
+    """Whether fields are bad that neither a schema nor a capability of the merchant's profile
+    knows."""
+    known_fields: tuple[Text, ...] = ()
+    """Names of further fields that are known wherever they stand: those of the merchant's own."""
 
 
 class Responses(Section):

@@ -34,12 +34,14 @@ def decision_line(
     refusal: Refusal | None = None,
     caller: Caller | None = None,
     over: str = "",
+    invalid: str = "",
 ) -> str:
     """Render the line of one decided request, with its line end.
 
     ``at`` is UNIX time; ``operation`` is empty where the request did not come that far;
     ``decision`` is ``accept``, ``reject``, ``replay`` (a recorded answer), ``observe`` (forwarded
-    unverified, as configured) or ``public``; ``over`` names a rate that is exceeded and only told.
+    unverified, as configured) or ``public``; ``over`` names a rate that is exceeded and only told,
+    ``invalid`` is what is wrong with the body and only told.
     """
     line = (
         f'{{"time":"{_timestamp(at)}","audit_id":"{audit_id}"'
@@ -53,6 +55,8 @@ def decision_line(
         )
     if over:
         line += f',"over_rate":{quoted(over)}'
+    if invalid:
+        line += f',"invalid_body":{quoted(invalid[:_MAX_EXPLANATION])}'
     return f"{line}}}\n" if caller is None else f"{line}{_who(caller[:7])}"
 
 

@@ -46,6 +46,7 @@ class Journal:
         "audit_id",
         "caller",
         "decision",
+        "invalid",
         "metrics",
         "observed",
         "operation",
@@ -67,6 +68,8 @@ class Journal:
         self.operation = ""
         self.caller: Caller | None = None
         self.admission: Admission | None = None
+        self.invalid = ""
+        """What is wrong with the body, where that is only told."""
         self._fault = fault
         self.observed: Refusal | None = None
 
@@ -99,5 +102,6 @@ class Journal:
                 refusal,
                 self.caller,
                 "" if self.admission is None else self.admission.over,
+                self.invalid,
             )
         )

@@ -75,6 +75,7 @@ class Metrics:
         self.dropped_lines: Callable[[], int] = lambda: 0
         self._requests: dict[tuple[str, str, str, str], int] = {}
         self._unsigned: dict[tuple[str, str], int] = {}
+        self._invalid: dict[tuple[str, str, str], int] = {}
         self._admissions: dict[tuple[str, str], int] = {}
         self._settlements: dict[str, int] = {}
         self.store: Callable[[], tuple[bool, int, int, int, int]] | None = None
@@ -95,6 +96,11 @@ class Metrics:
         """Count one answer to a verified request that went back without a signature."""
         key = (merchant, reason)
         self._unsigned[key] = self._unsigned.get(key, 0) + 1
+
+    def count_invalid(self, merchant: str, operation: str, rule: str) -> None:
+        """Count one request whose body breaks a rule, refused or only told."""
+        key = (merchant, operation, rule)
+        self._invalid[key] = self._invalid.get(key, 0) + 1
 
     def count_admission(self, merchant: str, result: str) -> None:
         """Count one result of admission; ``over_rate`` beside another one where it is only told."""
@@ -130,6 +136,14 @@ class Metrics:
         for pair, value in self._unsigned.copy().items():
             unsigned.add_metric(pair, value)
         yield unsigned
+        invalid = CounterMetricFamily(
+            "ucp_connector_invalid_bodies",
+            "Verified requests whose body breaks a rule, refused or only told.",
+            labels=("merchant", "operation", "rule"),
+        )
+        for broken, value in self._invalid.copy().items():
+            invalid.add_metric(broken, value)
+        yield invalid
         admissions = CounterMetricFamily(
             "ucp_connector_admissions",
             "Verified requests by the result of their admission.",

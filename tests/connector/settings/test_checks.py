@@ -262,3 +262,13 @@ def test_a_merchant_can_only_name_operations_that_exist() -> None:
     (problem,) = problems(merchants=[named])
     assert problem.startswith("config.yaml: merchants[0].platforms.discovered_operations: ")
     assert problem.endswith("no operation is called 'buy_all'")
+
+
+def test_bodies_are_only_refused_by_schemas_that_there_are() -> None:
+    told = one(merchants=[merchant(validation={"requests": "enforce"})])
+    assert told == (
+        "merchants[0].validation.requests: enforce has no schema of version 2026-04-08:"
+        " use report, or take it out of versions"
+    )
+    settings(merchants=[merchant(validation={"requests": "report"})])
+    settings(merchants=[merchant(validation={"requests": "enforce"}, versions=["2026-08-25"])])

@@ -99,3 +99,10 @@ def test_an_audit_id_is_a_uuid_of_version_7_that_sorts_by_time() -> None:
     )
     assert earlier < later
     assert new_audit_id(0.0) != new_audit_id(0.0)
+
+
+def test_what_is_wrong_with_a_body_and_only_told_is_bounded() -> None:
+    told = "$.line_items: required; " + "x" * 1000
+    line = json.loads(decision_line(0.0, "id", "shop", "", "accept", 200, 0.0, invalid=told))
+    assert line["invalid_body"] == told[:300]
+    assert "code" not in line

@@ -36,3 +36,12 @@ def test_requests_in_flight_and_lost_lines_are_shown() -> None:
     text = metrics.exposition().decode()
     assert "ucp_connector_in_flight 7.0" in text
     assert "ucp_connector_dropped_decision_lines_total 2.0" in text
+
+
+def test_bad_bodies_are_counted_by_merchant_operation_and_rule() -> None:
+    metrics = Metrics()
+    metrics.count_invalid("shop", "create_cart", "required")
+    metrics.count_invalid("shop", "create_cart", "required")
+    labels = '{merchant="shop",operation="create_cart",rule="required"}'
+    text = metrics.exposition().decode()
+    assert f"ucp_connector_invalid_bodies_total{labels} 2.0" in text
