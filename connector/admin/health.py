@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 
 class Health:
@@ -21,7 +21,7 @@ class Health:
         warnings: list[str],
         *,
         problem: Callable[[], str | None] = lambda: None,
-        passing: Callable[[], str | None] = lambda: None,
+        passing: Callable[[], Iterable[str]] = lambda: (),
     ) -> None:
         self._warnings = warnings
         self._passing = passing
@@ -31,8 +31,7 @@ class Health:
     @property
     def warnings(self) -> list[str]:
         """What an operator should know of."""
-        passing = self._passing()
-        return self._warnings if passing is None else [*self._warnings, passing]
+        return [*self._warnings, *self._passing()]
 
     def serving(self) -> None:
         """Every listener is up."""

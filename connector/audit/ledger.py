@@ -34,6 +34,7 @@ _NOT_SENT: Final = frozenset({"upstream_unreachable", "audit_unavailable", "over
 _IN_DOUBT: Final = frozenset({"outcome_unknown", "upstream_timeout"})
 _BY: Final = "the gateway"
 _BY_PRUNING: Final = "ucp-connector audit prune"
+_BY_CONFIGURATION: Final = "the configuration"
 
 _logger: Final = logging.getLogger(__name__)
 
@@ -192,6 +193,14 @@ class Ledger:
         """Note what somebody did to claims, keys or the log."""
         record = self._scribe.other("administration", action=action, by=by, details=details)
         self.log.note(record)
+
+    def follow(self, settings: str, changes: Sequence[tuple[str, dict[str, object]]]) -> None:
+        """Name the digest of other settings from now on, and note each action with its details."""
+        self._scribe.follow(settings)
+        details: dict[str, object] = {"settings": settings, "changes": len(changes)}
+        self.administer("settings_changed", _BY_CONFIGURATION, details)
+        for action, more in changes:
+            self.administer(action, _BY_CONFIGURATION, more)
 
     async def administer_durably(self, action: str, by: str, details: dict[str, object]) -> None:
         """Return once it is on disk what somebody did; raises AuditUnavailable."""

@@ -231,7 +231,16 @@ class Administration(_Record):
     """What an operator, or the gateway by itself, did to claims, keys or the log."""
 
     type: Literal["administration"]
-    action: Literal["resolve_claim", "prune", "segment_abandoned", "keys_changed"]
+    action: Literal[
+        "resolve_claim",
+        "prune",
+        "segment_abandoned",
+        "keys_changed",
+        "settings_changed",
+        "registry_changed",
+        "revoked_changed",
+        "platform_keys_changed",
+    ]
     by: Annotated[str, _text(256)]
     details: Annotated[dict[Name, Detail], Field(max_length=32)]
 

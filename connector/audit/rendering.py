@@ -50,6 +50,10 @@ class Scribe:
         # Callers, and where they call from, come again and again.
         self._peer = lru_cache(maxsize=4096)(lambda peer: redactor.hash("peer", peer))
 
+    def follow(self, settings: str) -> None:
+        """Name the digest of other settings from now on."""
+        self._settings = quoted(settings)
+
     def received(
         self,
         received: Received,

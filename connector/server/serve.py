@@ -24,6 +24,7 @@ from connector.server.build import build_discovery, build_ingress, build_lane
 from connector.server.clock import WallClock
 from connector.server.faults import SWITCH, Faults, faults
 from connector.server.fleets import build_fleet
+from connector.server.following import Followed, Following
 from connector.server.process import (
     StartError,
     allow_open_files,
@@ -39,7 +40,6 @@ from connector.server.publish import keep_all_published
 from connector.server.resolutions import keep_writing_down, teller
 from connector.server.signing_keys import SigningKeys
 from connector.settings.inert import inert_settings
-from connector.settings.loading import load_settings
 from connector.signing.key_document import KeyFileError
 from connector.store.embedded import EmbeddedServer, EmbeddedStoreError
 from connector.store.targets import parse_target
@@ -63,18 +63,20 @@ _AUDIT_PATIENCE: Final = 10.0
 
 def serve(config_path: str | None) -> int:
     """Serve until SIGTERM; ConfigurationError and StartError say why it could not start."""
-    settings = load_settings(config_path, os.environ)
+    following = Following(config_path, os.environ)
+    settings = following.settings
     log_to_standard_error()
     allow_open_files()
     listening = bind(settings.listen.host, settings.listen.port, "listen")
     administration = bind(settings.admin.host, settings.admin.port, "admin")
-    run(lambda: _serve(settings, listening, administration))
+    run(lambda: _serve(following, listening, administration))
     return 0
 
 
 async def _serve(
-    settings: Settings, listening: socket.socket, administration: socket.socket
+    following: Following, listening: socket.socket, administration: socket.socket
 ) -> None:
+    settings = following.settings
     clock, metrics = WallClock(), Metrics()
     try:
         asked = faults(os.environ)
@@ -105,21 +107,34 @@ async def _serve(
         ledger=ledger,
         fault=asked.at,
     )
-    warnings = _warnings(settings)
-    if asked != Faults():
-        warnings.append(f"{SWITCH} is set: this process is made to fail")
+    fault = [] if asked == Faults() else [f"{SWITCH} is set: this process is made to fail"]
+    warnings = [*_warnings(settings), *fault]
+
+    def take(followed: Followed) -> None:
+        for name, lane in lanes.items():
+            lane.authenticator.follow(**followed.terms[name]._asdict())
+            lane.admission.follow(followed.plans[name])
+        ledger.follow(followed.digest, followed.changes)
+        warnings[:] = [*_warnings(followed.settings), *fault]
+
     health = Health(
         warnings,
         problem=lambda: admissions.watch.policy or ledger.problem,
-        passing=lambda: ledger.warning,
+        passing=lambda: [each for each in (ledger.warning, following.warning) if each],
     )
     ingress = _ingress_config(settings, build_ingress(settings, gateway, clock))
     admin = _admin_config(settings, health, metrics, admissions, teller(log, ledger))
-    reload = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload.set)
+    reloads = asyncio.Event(), asyncio.Event()
+
+    def hang_up() -> None:
+        for each in reloads:
+            each.set()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hang_up)
     background = [
         asyncio.create_task(keep_all_published(settings, lanes)),
-        asyncio.create_task(keys.watch(reload)),
+        asyncio.create_task(keys.watch(reloads[0])),
+        asyncio.create_task(following.watch(reloads[1], take)),
         asyncio.create_task(keep_writing_down(admissions.told(), admissions.watch, ledger)),
     ]
 

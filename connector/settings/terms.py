@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, PlainValidator
+from pydantic import AfterValidator, PlainSerializer, PlainValidator
 
 from canonical import CanonicalError, load_key
 from connector.settings.base import Section
@@ -47,6 +47,10 @@ def _operations(value: object) -> tuple[str, ...] | Literal["all"]:
     return tuple(value)
 
 
+def _written(operations: tuple[str, ...] | Literal["all"]) -> list[str] | str:
+    return operations if operations == "all" else list(operations)
+
+
 def _public_key(jwk: dict[str, Any]) -> dict[str, Any]:
     if "d" in jwk:
         raise ValueError("is a private key; only the platform may have that, give the public one")
@@ -63,7 +67,11 @@ Scheme = Literal["rfc9421", "detached-jws", "talos"]
 Schemes = Annotated[tuple[Scheme, ...], NotEmpty, Unique]
 Coverage = Literal["strict", "compat", "target-uri"]
 Operations = Annotated[
-    tuple[str, ...] | Literal["all"], PlainValidator(_operations), Kind("`all` or a list of names")
+    tuple[str, ...] | Literal["all"],
+    PlainValidator(_operations),
+    # Pydantic's own, for a plain validator of a union, doubts the list that it makes of a tuple.
+    PlainSerializer(_written, when_used="json"),
+    Kind("`all` or a list of names"),
 ]
 PublicKey = Annotated[dict[str, Any], AfterValidator(_public_key), Kind("public JWK")]
 
