@@ -20,7 +20,6 @@ INERT: Final = frozenset(
     {
         "listen.workers",
         "merchants[].endpoints.mcp",
-        "merchants[].platforms.directory",
         "merchants[].validation",
     }
 )
