@@ -119,10 +119,12 @@ class Lookup:
         if known is not None:
             return known
         if not self._spend():
+            # What was fetched for this request is at hand for the next one.
             raise Refusal(
-                "signature_invalid",
+                "discovery_pending",
                 "too_many_documents",
-                f"the signatures need more than {MAX_DOCUMENTS} documents",
+                f"more than {MAX_DOCUMENTS} documents are to be fetched for the signatures",
+                retry_after=1,
             )
         return await self._profiles.resolve(
             url, peer=self._peer, registered=self._registered, now=self._now
