@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from connector.transports.rest import RestCall, RestTransport
     from connector.upstream.client import UpstreamClient
     from connector.upstream.forwarding import Forwarding
+    from connector.validation.requests import RequestValidation
 
 
 _logger: Final = logging.getLogger(__name__)
@@ -62,6 +63,8 @@ class Lane(NamedTuple):
     observe: bool
     """Forward what does not verify, marked as such (``signatures: insecure_observe``)."""
     mcp: McpTransport | None = None
+    validation: RequestValidation | None = None
+    """None where bodies are not held against schemas (``validation: {requests: off}``)."""
 
     def ask(self, request: Request) -> RestCall | McpCall:
         """Take what a request asks for, by its path alone; raises Refusal."""
@@ -148,6 +151,11 @@ class Gateway:
             )
             return await _forward(lane, received, head, journal, writes=kind == "write")
         journal.step("verify")
+        if lane.validation is not None:
+            journal.invalid = lane.validation.judge(
+                request.body, operation.name, caller.version, call=asked.in_body is not None
+            )
+            journal.step("validate")
         admission = journal.admission = await lane.admission.admit(
             received, caller, operation, journal.audit_id
         )

@@ -20,8 +20,8 @@ from connector.server.terms import merchant_terms
 from connector.signing.answers import AnswerSigner
 from connector.signing.directory import KeyDirectory
 from connector.signing.publishing import PROFILE_PATH, PublishedDocuments
-from connector.transports.problems import ProblemRenderer
 from connector.transports.operations import OperationRule
+from connector.transports.problems import ProblemRenderer
 from connector.transports.rest import RestTransport
 from connector.upstream.client import UpstreamClient
 from connector.upstream.forwarding import Forwarding
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from connector.settings.merchants import Merchant
     from connector.settings.schema import Settings
     from connector.signing.current import CurrentKeys
+    from connector.validation.requests import RequestValidation
 
 # A keyed write older than its idempotency record could be run again (ucp-rules section 3.9).
 _HORIZON_MARGIN: Final = 3600.0
@@ -141,6 +142,7 @@ def build_lane(
     profiles: Profiles,
     admissions: Admissions,
     keys: CurrentKeys | None = None,
+    validation: RequestValidation | None = None,
 ) -> Lane:
     """Make everything that serves one merchant; without ``keys`` nothing is signed."""
     upstream = UpstreamClient(
@@ -169,4 +171,5 @@ def build_lane(
         else AnswerSigner(keys, bind_request=merchant.responses.bind_request),
         observe=merchant.enforcement.signatures == "insecure_observe",
         mcp=build_mcp(settings, merchant, admissions.mcp),
+        validation=validation,
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from connector.signing.publishing import PROFILE_PATH
 from connector.signing.reading import from_file, from_merchant
 from connector.signing.source import DocumentUnread, keep_published
 from connector.upstream.errors import UpstreamError
+from connector.validation.capabilities import declared_capabilities
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -27,13 +28,24 @@ async def keep_all_published(settings: Settings, lanes: Mapping[str, Lane]) -> N
             lane = lanes[merchant.id]
             for path, source in _sources(merchant).items():
                 read = _reader(merchant, lane, path, source)
-                group.create_task(keep_published(lane.published, path, read, merchant.authorities))
+                heard = _declaring(lane, path)
+                group.create_task(
+                    keep_published(lane.published, path, read, merchant.authorities, heard)
+                )
 
 
 def _sources(merchant: Merchant) -> dict[str, Path | str]:
     profile = merchant.profile
     first = profile.file if profile.source == "file" and profile.file else "upstream"
     return {PROFILE_PATH: first, **profile.leaves}
+
+
+def _declaring(lane: Lane, path: str) -> Callable[[dict[str, Any]], None] | None:
+    """Return what takes a document's capabilities to where they say which members are known."""
+    validation = lane.validation
+    if validation is None:
+        return None
+    return lambda document: validation.declare(path, declared_capabilities(document))
 
 
 def _reader(

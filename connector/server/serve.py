@@ -39,6 +39,7 @@ from connector.server.process import (
 from connector.server.publish import keep_all_published
 from connector.server.resolutions import keep_writing_down, teller
 from connector.server.signing_keys import SigningKeys
+from connector.server.validating import build_validation, unjudged
 from connector.settings.inert import inert_settings
 from connector.signing.key_document import KeyFileError
 from connector.store.embedded import EmbeddedServer, EmbeddedStoreError
@@ -85,7 +86,14 @@ async def _serve(
         fleet = build_fleet(settings, admissions.watch, clock, metrics)
         discovery = build_discovery(settings, clock, fleet)
         lanes = {
-            each.id: build_lane(settings, each, discovery, admissions, keys.of(each))
+            each.id: build_lane(
+                settings,
+                each,
+                discovery,
+                admissions,
+                keys.of(each),
+                build_validation(each, metrics),
+            )
             for each in settings.merchants
         }
     except (ValueError, KeyFileError) as error:
@@ -244,6 +252,7 @@ def _warnings(settings: Settings) -> list[str]:
         if set(platform.schemes or getattr(settings.tiers, platform.tier).schemes) != {"rfc9421"}
     ]
     found += _named_by_nobody(settings)
+    found += unjudged(settings)
     inert = inert_settings(settings)
     if inert:
         found.append(f"these settings have no effect yet: {', '.join(inert)}")

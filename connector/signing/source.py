@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from connector.signing.publishing import foreign_endpoints, read_document
 
@@ -27,11 +27,12 @@ async def keep_published(
     path: str,
     read: Callable[[], Awaitable[bytes]],
     authorities: Iterable[str],
+    heard: Callable[[dict[str, Any]], None] | None = None,
 ) -> None:
     """Read one document now and every minute; an unreadable one leaves the old copy in place.
 
     Runs until it is cancelled. Until the first success it tries again with growing pauses, and
-    only a change of what is wrong is logged.
+    only a change of what is wrong is logged. ``heard`` is told what every good reading says.
     """
     pause, last_complaint, warned = _FIRST_RETRY, "", False
     while True:
@@ -45,6 +46,8 @@ async def keep_published(
                 _logger.warning("public document %s: %s", path, error)
         else:
             pause, last_complaint = _REFRESH, ""
+            if heard is not None:
+                heard(read_document(body))
             if not warned:
                 warned = True
                 for endpoint in foreign_endpoints(read_document(body), authorities):

@@ -84,6 +84,8 @@ class Checker:
 
         Other messages than tool calls are judged as JSON alone.
         """
+        if not body:
+            return ()
         value, problems = read(body)
         if problems or operation not in self._adapters or version != VERSION:
             return problems
