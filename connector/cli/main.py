@@ -35,6 +35,7 @@ COMMANDS: Final = {
     "keys": _Command("keys", "make, list, rotate, retire, revoke or export our signing keys"),
     "sign": _Command("sign", "sign a request; print it, or send it and verify the answer"),
     "explain": _Command("explain", "tell why a request is accepted or refused, check by check"),
+    "doctor": _Command("doctor", "tell what is right and wrong with a profile, as it is served"),
     "vectors": _Command("vectors", "run, list or generate conformance vectors"),
 }
 
