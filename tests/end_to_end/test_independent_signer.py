@@ -5,22 +5,16 @@ Signer and verifier share no code here: not the signature base, not the keys, no
 
 from __future__ import annotations
 
-import base64
 import datetime as dt
-import hashlib
 import random
-import uuid
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import http_message_signatures as other
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from http_message_signatures.structures import CaseInsensitiveDict
 
 from tests.end_to_end.gateway import configuration, running_gateway
-from tests.end_to_end.merchant import AUTHORITY
+from tests.end_to_end.independent_signer import Signer
 from tests.end_to_end.refusals import check_refusal
 
 if TYPE_CHECKING:
@@ -29,74 +23,8 @@ if TYPE_CHECKING:
     from tests.end_to_end.gateway import RunningGateway
     from tests.end_to_end.merchant import Merchant
 
-PROFILE: Final = "https://{}.example/.well-known/ucp"
 SEED: Final = 9421
 BODY: Final = b'{"line_items": [{"item": {"id": "\xc3\xa4"}, "quantity": 1}]}'
-COMPONENTS: Final = ["@method", "@authority", "@path", "ucp-agent"]
-
-
-def _b64(octets: bytes) -> str:
-    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
-
-
-class Signer:
-    """A platform made of the other package, cryptography and the standard library."""
-
-    def __init__(self, name: str, private: Any, algorithm: Any) -> None:
-        self.profile = PROFILE.format(name)
-        self.kid = f"{name}-key"
-        self._private = private
-        resolver = other.MappingKeyResolver(
-            public_keys={self.kid: private.public_key()}, private_keys={self.kid: private}
-        )
-        self._signer = other.HTTPMessageSigner(signature_algorithm=algorithm, key_resolver=resolver)
-
-    def registration(self) -> dict[str, Any]:
-        public = self._private.public_key()
-        if isinstance(public, ed25519.Ed25519PublicKey):
-            raw = public.public_bytes(Encoding.Raw, PublicFormat.Raw)
-            jwk = {"kty": "OKP", "crv": "Ed25519", "x": _b64(raw)}
-        else:
-            numbers, size = public.public_numbers(), (public.key_size + 7) // 8
-            jwk = {
-                "kty": "EC",
-                "crv": f"P-{public.key_size}",
-                "x": _b64(numbers.x.to_bytes(size)),
-                "y": _b64(numbers.y.to_bytes(size)),
-            }
-        return {
-            "profile": self.profile,
-            "keys": [{**jwk, "kid": self.kid}],
-            "version": "2026-08-25",
-        }
-
-    def wire(self, method: str, target: str, body: bytes = b"", **options: Any) -> bytes:
-        """Return a signed request as octets; ``options`` are those of the other package."""
-        headers = {"UCP-Agent": f'profile="{self.profile}"'}
-        components = [*COMPONENTS, *(["@query"] if "?" in target else [])]
-        if method != "GET":
-            headers["Idempotency-Key"] = str(uuid.uuid4())
-            components.append("idempotency-key")
-        if body:
-            digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
-            headers |= {"Content-Type": "application/json", "Content-Digest": f"sha-256=:{digest}:"}
-            components += ["content-digest", "content-type"]
-        fields: Any = CaseInsensitiveDict(headers)  # type: ignore[no-untyped-call]  # untyped there
-        message = SimpleNamespace(method=method, url=f"https://{AUTHORITY}{target}", headers=fields)
-        self._signer.sign(
-            message,
-            key_id=self.kid,
-            created=dt.datetime.now(tz=dt.UTC),
-            covered_component_ids=components,
-            use_existing_digest=bool(body),
-            **options,
-        )
-        lines = {"Host": AUTHORITY, **dict(message.headers.items())}
-        if body:
-            lines["Content-Length"] = str(len(body))
-        head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-        return f"{method} {target} HTTP/1.1\r\n{head}\r\n".encode() + body
-
 
 SIGNERS: Final = {
     "ES256": Signer(
