@@ -20,7 +20,6 @@ INERT: Final = frozenset(
     {
         "listen.workers",
         "merchants[].endpoints.mcp",
-        "merchants[].validation",
     }
 )
 """Settings, and sections with all that is in them."""
