@@ -98,7 +98,7 @@ LOCK_WITH := $(BIN)/uv pip compile --no-config --quiet --universal --python-vers
 
 lock: venv ## Make the lock files again from pyproject.toml
 	@echo "== Resolving tests/requirements.lock"
-	@$(LOCK_WITH) --only-binary :all: --extra dev --output-file tests/requirements.lock pyproject.toml
+	@$(LOCK_WITH) --only-binary :all: --extra dev --extra validation --output-file tests/requirements.lock pyproject.toml
 	@echo "== Resolving tests/fuzz/requirements.lock"
 	@$(LOCK_WITH) --only-binary :all: --group fuzz --output-file tests/fuzz/requirements.lock
 	@echo "== Resolving tests/mutation/requirements.lock"
@@ -106,7 +106,7 @@ lock: venv ## Make the lock files again from pyproject.toml
 	@echo "== Resolving tests/oracles/requirements.lock"
 	@$(LOCK_WITH) --only-binary :all: --constraints tests/requirements.lock --group oracles --output-file tests/oracles/requirements.lock
 	@echo "== Resolving requirements.lock"
-	@$(LOCK_WITH) --only-binary :all: --constraints tests/requirements.lock --output-file requirements.lock pyproject.toml
+	@$(LOCK_WITH) --only-binary :all: --extra validation --constraints tests/requirements.lock --output-file requirements.lock pyproject.toml
 
 clean: ## Remove .venv and everything generated, but no store, audit log or key
 	@echo "== Removing .venv, build output and caches"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from connector.server.build import build_transport
 from connector.server.signing_keys import key_path, usable_keys
+from connector.server.validating import check_models, unjudged
 from connector.settings.base import Section
 from connector.settings.inert import inert_settings
 from connector.settings.loading import ConfigurationError, load_settings
@@ -44,6 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     except ConfigurationError as error:
         return _bad(arguments.config, error.problems, as_json=arguments.json)
     try:
+        check_models(settings)
         for merchant in settings.merchants:
             build_transport(merchant)
     except ValueError as error:
@@ -85,9 +87,10 @@ def _bad(file: str, problems: tuple[str, ...], *, as_json: bool) -> int:
 
 
 def warnings(settings: Settings) -> list[str]:
-    """Name the settings that are unsafe, and those that nothing follows yet."""
+    """Name the settings that are unsafe, that check less than one may think, or do nothing yet."""
     unsafe = [f"{path} is unsafe" for path in _insecure(settings, ())]
-    return unsafe + [f"{path} has no effect yet" for path in inert_settings(settings)]
+    inert = [f"{path} has no effect yet" for path in inert_settings(settings)]
+    return [*unsafe, *unjudged(settings), *inert]
 
 
 def _insecure(section: Section, path: tuple[str | int, ...]) -> Iterator[str]:

@@ -20,7 +20,7 @@ def test_every_direct_dependency_has_its_line_and_no_other_has() -> None:
     rows = re.findall(r"^\| `([^`]+)` \|", read("docs/dependencies.md"), re.MULTILINE)
     names = [re.sub(r"[-_.]+", "-", row.partition("[")[0]).lower() for row in rows]
     groups = grouped("fuzz") | grouped("mutation") | grouped("oracles")
-    assert sorted(names) == sorted(declared() | declared("dev") | groups)
+    assert sorted(names) == sorted(declared() | declared("validation") | declared("dev") | groups)
 
 
 def test_the_licence_is_apache_2_in_full() -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from connector.cli.main import main
+from connector.validation import release
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -162,3 +163,19 @@ def test_a_key_file_is_summed_up(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert _check(tmp_path, GOOD, "--json") == 0
     (merchant,) = json.loads(capsys.readouterr().out)["merchants"]
     assert merchant["signing"] == {"keys": f"{tmp_path}/keys.json", "made_at_start": False}
+
+
+def test_requests_without_a_schema_are_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _check(tmp_path, f"{GOOD}    validation: {{requests: report}}\n", "--json") == 0
+    (warning,) = json.loads(capsys.readouterr().out)["warnings"]
+    assert warning.startswith("merchant flower-shop: requests of version 2026-04-08 are held ")
+
+
+def test_models_that_are_not_installed_are_a_problem(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(release, "installed", lambda _: "0.4.0")
+    assert _check(tmp_path, f"{GOOD}    validation: {{requests: report}}\n") == 1
+    assert "install ucp-connector[validation]" in capsys.readouterr().err
