@@ -20,7 +20,7 @@ from connector.platforms.freshness import FLOOR
 from connector.platforms.recent import Recent
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from connector.egress.urls import ProfileUrl
     from connector.platforms.documents import Profile
@@ -61,11 +61,11 @@ class Fleet:
         *,
         clock: Callable[[], float],
         entries: int,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        grace: float = GRACE,
     ) -> None:
         self._store = store
         self._clock = clock
-        self._sleep = sleep
+        self._grace = grace
         self._looks: dict[str, asyncio.Task[Profile | None]] = {}
         self._looked: Recent[int, float] = Recent(entries)
         # What the document said that a signature verified with last, by the URL's hash.
@@ -117,7 +117,7 @@ class Fleet:
                 return lease._replace(token=b"")
             if sought.word == "wait":
                 waited = True
-                await self._sleep(min(_WAIT, sought.left))
+                await asyncio.sleep(min(_WAIT, sought.left))
                 continue
             seen, found = sought.seen, sought.profile
             if (
@@ -139,7 +139,7 @@ class Fleet:
         else:
             # Until it has verified nobody else can have it, so a refresh is not spent for them.
             self._unshared.put(url.url, True)
-            await self._settle(url, lease, grace=GRACE, spent=False)
+            await self._settle(url, lease, grace=self._grace, spent=False)
 
     async def failed(self, url: ProfileUrl, lease: Lease) -> None:
         """Tell the others that a fetch came to nothing."""

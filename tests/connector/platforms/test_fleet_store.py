@@ -1,0 +1,193 @@
+"""What replicas leave in the store: capped, in order, and gone when nobody needs it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from connector.platforms.documents import Profile, read_profile
+from connector.platforms.fleet_store import FleetStore
+from connector.store.opening import open_store
+from tests.connector.platforms.profiles import fetched, profile_json
+from tests.connector.platforms.replicas import seal_with, url_of
+from tests.store_servers import binaries, running_server
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from tests.store_servers import StoreServer
+
+SEAL = seal_with()
+NOW = float(round(time.time()))
+KID = {"kty": "none", "kid": "k" * 200}
+
+
+@pytest.fixture(scope="module", params=list(binaries()))
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StoreServer]:
+    folder = tmp_path_factory.mktemp(request.param)
+    with running_server(folder, binary=binaries()[request.param]) as running:
+        yield running
+
+
+@pytest.fixture
+def store(server: StoreServer) -> StoreServer:
+    """The module's server, with nothing in it."""
+    server.ask("FLUSHALL")
+    return server
+
+
+def run(
+    store: StoreServer,
+    scenario: Callable[[FleetStore], Awaitable[None]],
+    *,
+    entries: int = 100,
+    octets: int = 1_000_000,
+) -> None:
+    async def started() -> None:
+        client = open_store(store.unix_url, directory=Path(), timeout=5.0)
+        await client.start()
+        fleet = FleetStore(
+            client, SEAL, clock=lambda: NOW, entries=entries, lease=6.0, octets=octets
+        )
+        try:
+            await scenario(fleet)
+        finally:
+            await client.aclose()
+
+    asyncio.run(started())
+
+
+def profile(name: str, at: float = NOW) -> Profile:
+    return read_profile(
+        url_of(name),
+        fetched(profile_json(KID), "max-age=600"),
+        fetched_at=at,
+        received_at=at,
+    )
+
+
+def kept(store: StoreServer) -> set[bytes]:
+    return set(store.ask("HKEYS", SEAL.profiles))
+
+
+def field(name: str) -> bytes:
+    return SEAL.names(url_of(name).url).field
+
+
+def check_books(store: StoreServer) -> None:
+    """What the store says that it keeps is what it keeps."""
+    values = store.ask("HVALS", SEAL.profiles)
+    assert int(store.ask("GET", SEAL.octets)) == sum(map(len, values))
+    assert set(store.ask("ZRANGE", SEAL.ages, 0, -1)) == kept(store)
+
+
+def test_the_oldest_go_where_there_are_too_many(store: StoreServer) -> None:
+    async def scenario(fleet: FleetStore) -> None:
+        for number in range(30):
+            await fleet.keep(profile(f"p{number}", NOW - 30 + number))
+            assert len(kept(store)) <= 10
+        check_books(store)
+        assert kept(store) == {field(f"p{number}") for number in range(20, 30)}
+
+    run(store, scenario, entries=10)
+
+
+def test_the_oldest_go_where_they_are_too_heavy(store: StoreServer) -> None:
+    async def scenario(fleet: FleetStore) -> None:
+        for number in range(30):
+            await fleet.keep(profile(f"p{number}", NOW - 30 + number))
+            assert int(store.ask("GET", SEAL.octets)) <= 4000
+        check_books(store)
+        assert field("p29") in kept(store)
+        assert len(kept(store)) >= 4
+
+    run(store, scenario, octets=4000)
+
+
+def test_many_at_once_keep_the_books(store: StoreServer) -> None:
+    async def scenario(fleet: FleetStore) -> None:
+        await asyncio.gather(
+            *(fleet.keep(profile(f"p{number % 40}", NOW - number % 7)) for number in range(400))
+        )
+        assert len(kept(store)) == 20
+        check_books(store)
+
+    run(store, scenario, entries=20)
+
+
+def test_an_older_document_never_takes_the_place_of_a_newer_one(store: StoreServer) -> None:
+    async def scenario(fleet: FleetStore) -> None:
+        await fleet.keep(profile("p", NOW - 5))
+        await fleet.keep(profile("p", NOW - 10))
+        await fleet.keep(profile("p", NOW - 5))
+        assert fleet.results == {"kept": 1}
+        sought = await fleet.seek(url_of("p"), b"")
+        assert sought.profile is not None
+        assert sought.profile.fetched_at == NOW - 5
+
+    run(store, scenario)
+
+
+def test_a_planted_document_of_the_future_keeps_nobody_out(store: StoreServer) -> None:
+    async def scenario(fleet: FleetStore) -> None:
+        planted = b"%016d" % ((NOW + 3600) * 1_000_000) + b"anything"
+        store.ask("HSET", SEAL.profiles, field("p"), planted)
+        await fleet.keep(profile("p"))
+        assert fleet.results == {"kept": 1}
+
+    run(store, scenario)
+
+
+def test_what_is_of_no_use_any_more_goes_with_the_next_one(store: StoreServer) -> None:
+    async def scenario(fleet: FleetStore) -> None:
+        await fleet.keep(profile("old", NOW - 3890))
+        await fleet.keep(profile("older", NOW - 3910))
+        await fleet.keep(profile("new"))
+        assert kept(store) == {field("old"), field("new")}
+        check_books(store)
+
+    run(store, scenario)
+
+
+def test_everything_in_the_store_has_its_end(store: StoreServer) -> None:
+    async def scenario(fleet: FleetStore) -> None:
+        await fleet.keep(profile("p"))
+        assert (await fleet.seek(url_of("q"), b"", b"token")).word == "fetch"
+        await fleet.settle(url_of("q"), b"token", grace=1, mark=60)
+        keys = store.ask("KEYS", "*")
+        assert len(keys) == 5
+        assert all(0 < store.ask("PTTL", key) <= 3_900_000 for key in keys)
+
+    run(store, scenario)
+
+
+def test_a_lease_has_one_holder_until_it_is_given_back(store: StoreServer) -> None:
+    async def scenario(fleet: FleetStore) -> None:
+        url = url_of("p")
+        words = [(await fleet.seek(url, b"", token)).word for token in (b"a", b"b", b"a", b"")]
+        assert words == ["fetch", "wait", "fetch", "nothing"]
+        await fleet.settle(url, b"b", grace=0, mark=0)
+        assert 0 < (await fleet.seek(url, b"", b"b")).left <= 6
+        await fleet.settle(url, b"a", grace=0, mark=0)
+        assert (await fleet.seek(url, b"", b"b")).word == "fetch"
+
+    run(store, scenario)
+
+
+def test_a_refresh_that_is_spent_is_no_fetch_that_is(store: StoreServer) -> None:
+    async def scenario(fleet: FleetStore) -> None:
+        url = url_of("p")
+        assert (await fleet.seek(url, b"", b"a", refreshing=True)).word == "fetch"
+        await fleet.settle(url, b"a", grace=0, mark=60)
+        spent = await fleet.seek(url, b"", b"b", refreshing=True)
+        assert spent.word == "spent"
+        assert 59 < spent.left <= 60
+        assert (await fleet.seek(url, b"", b"b")).word == "fetch"
+
+    run(store, scenario)
