@@ -13,6 +13,7 @@ import asyncio
 import fcntl
 import logging
 import os
+import time
 from typing import TYPE_CHECKING, Final
 
 from connector.audit.disk import Disk
@@ -87,6 +88,7 @@ class AuditLog:
         resumed: Callable[[Abandoned, str], bytes],
         durable: bool = True,
         disk: Disk | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._folder = folder
         self._origin = origin
@@ -94,6 +96,7 @@ class AuditLog:
         self._resumed = resumed
         self._durable = durable
         self._disk = disk or Disk(folder)
+        self._clock = clock
         self._lock = -1
         self._loop: asyncio.AbstractEventLoop
         self._writer: Writer
@@ -159,6 +162,7 @@ class AuditLog:
             partial=found.partial,
             unsettled=[path for path, _ in found.files],
             open_from=self._open_from,
+            clock=self._clock,
         )
         self._writer = Writer(
             self._disk,
@@ -167,6 +171,7 @@ class AuditLog:
             written=self._evidence.take,
             done=self._done,
             durable=self._durable,
+            clock=self._clock,
         )
         self._idle.set()
         self._evidence.start()

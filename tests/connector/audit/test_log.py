@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -15,7 +16,7 @@ from connector.audit.checkpoint import Checkpoint, NoteSigner, NoteVerifier, ope
 from connector.audit.disk import Disk
 from connector.audit.errors import AuditLogError, AuditUnavailable
 from connector.audit.log import AuditLog
-from connector.audit.segment import FOLDER, first_of, read_lines
+from connector.audit.segment import FOLDER, first_of, read_lines, segment_name
 from connector.audit.tiles import ENTRIES, WIDTH, entries_of, tile_path
 from connector.audit.tree import leaf_hash, root
 from tests.connector.audit.test_tree import reader
@@ -52,10 +53,13 @@ def log_in(folder: Path, disk: Disk | None = None, **options: Any) -> AuditLog:
 
 
 def with_log(
-    folder: Path, act: Callable[[AuditLog], Coroutine[Any, Any, Any]], disk: Disk | None = None
+    folder: Path,
+    act: Callable[[AuditLog], Coroutine[Any, Any, Any]],
+    disk: Disk | None = None,
+    **options: Any,
 ) -> Any:
     async def main() -> Any:
-        log = log_in(folder, disk)
+        log = log_in(folder, disk, **options)
         log.open(VERIFIERS)
         found = await act(log)
         assert await log.aclose(LAST, 10.0)
@@ -234,6 +238,23 @@ def test_one_process_writes_a_log(tmp_path: Path) -> None:
             log_in(tmp_path).open(VERIFIERS)
 
     with_log(tmp_path, act)
+
+
+def test_old_segments_are_removed_where_little_happens_too(tmp_path: Path) -> None:
+    passed = 0.0
+
+    async def act(log: AuditLog) -> None:
+        nonlocal passed
+        await asyncio.gather(*(log.append(received(1)) for _ in range(300)))
+        passed += 86_400.0
+        # It is the last one of its segment, which is too old; the next one begins another.
+        await log.append(received(1))
+        await log.append(received(1))
+        await until(lambda: not (tmp_path / FOLDER / segment_name(0)).exists())
+        assert (tmp_path / FOLDER / segment_name(256)).exists()
+
+    with_log(tmp_path, act, clock=lambda: time.monotonic() + passed)
+    assert len(check_signed(tmp_path)) == 303
 
 
 # A disk that fails
