@@ -1,7 +1,10 @@
 # `make` lists what there is. Everything runs in .venv, which is made from tests/requirements.lock
 # on first use and again when the lock, the interpreter or pyproject.toml changes.
 
-PYTHON ?= python3
+ifeq ($(origin PYTHON), undefined)
+# Asked once, and only where it is used.
+PYTHON = $(eval PYTHON := $(shell .ci/interpreter))$(PYTHON)
+endif
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help

@@ -7,6 +7,8 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
+import sysconfig
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -98,7 +100,7 @@ def versions(store_binary: str) -> dict[str, str]:
     found = {
         "processor": f"{_processor()}, {len(os.sched_getaffinity(0))} cores",
         "system": _system(),
-        "Python": platform.python_version(),
+        "Python": platform.python_version() + ("" if _optimised() else ", built unoptimised"),
         "OpenSSL in Python": backend.openssl_version_text().removeprefix("OpenSSL "),
         "openssl speed": _version(["openssl", "version"]),
         "nginx": _version(["nginx", "-v"]),
@@ -109,6 +111,12 @@ def versions(store_binary: str) -> dict[str, str]:
     if shutil.which("node"):
         found["Node"] = _version(["node", "--version"])
     return found
+
+
+def _optimised() -> bool:
+    """Whether Python was built with profile-guided optimisation: distributions' are."""
+    options = sysconfig.get_config_var("CONFIG_ARGS") or ""
+    return "--enable-optimizations" in options or sys.base_prefix == "/usr"
 
 
 def _version(command: list[str]) -> str:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from connector.audit.checkpoint import Checkpoint, sign_note
 from connector.audit.segment import FOLDER, segment_name
 from connector.audit.tiles import WIDTH
+from connector.audit.writer import MOST_AGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,7 +32,8 @@ LATEST: Final = 1.0
 """Seconds that a checkpoint may be late."""
 _RETRY: Final = 0.25
 _SETTLE: Final = 64 * WIDTH
-"""Records behind which full tiles are put on disk for good, so that segments can go."""
+"""Records behind which full tiles are put on disk for good, so that segments can go; and of fewer
+ones when a segment is too old, too."""
 
 
 class Evidence:
@@ -65,6 +67,9 @@ class Evidence:
         self._clock = clock
         self._signed = -1
         self._settled = growth.size // WIDTH * WIDTH
+        self._settle_by = clock() + MOST_AGE
+        # What the process before has left was not necessarily put on disk for good.
+        self._replaced = 0
         self._unsettled = list(unsettled)
         self._partial = list(partial)
         self._failed: list[tuple[str, bytes]] = []
@@ -127,8 +132,9 @@ class Evidence:
                 size = self._growth.size
                 if due and size != self._signed:
                     self._checkpoint()
-                if size // WIDTH * WIDTH >= self._settled + _SETTLE:
+                if self._must_settle():
                     self._settle()
+                self._remove_segments()
                 self.problem = None
             except OSError as error:
                 self.problem = f"{error.strerror or error} ({error.filename or self._origin})"
@@ -173,11 +179,20 @@ class Evidence:
             self._disk.remove(path)
         self._signed, self._since = size, self._clock()
 
+    def _must_settle(self) -> bool:
+        full = self._growth.size // WIDTH * WIDTH - self._settled
+        return full >= _SETTLE or (full > 0 and self._clock() >= self._settle_by)
+
     def _settle(self) -> None:
-        """Put full tiles on disk for good, and remove the segments that they replace."""
+        """Put full tiles on disk for good."""
         size = self._growth.size // WIDTH * WIDTH
         self._disk.settle(self._unsettled)
-        self._unsettled, self._settled = [], size
-        keep_from = min(size, self._open_from())
-        while len(self._segments) > 1 and self._segments[1] <= keep_from:
-            self._disk.remove(f"{FOLDER}/{segment_name(self._segments.pop(0))}")
+        self._unsettled, self._settled, self._replaced = [], size, size
+        self._settle_by = self._clock() + MOST_AGE
+
+    def _remove_segments(self) -> None:
+        """Remove the segments that full tiles have replaced for good."""
+        if len(self._segments) > 1 and self._segments[1] <= self._replaced:
+            keep_from = min(self._replaced, self._open_from())
+            while len(self._segments) > 1 and self._segments[1] <= keep_from:
+                self._disk.remove(f"{FOLDER}/{segment_name(self._segments.pop(0))}")

@@ -1,7 +1,8 @@
 """The log of one worker, as the event loop sees it: append and wait, or append and go on.
 
-Records that come while the writing thread is busy go out together behind it, in one write;
-where many do, the next ones are gathered for a millisecond, which spares the processor commits.
+Records that come while the writing thread is busy go out together behind it, in one write, and so
+do those that come as long as each turn of the loop brings others: a commit costs the processor as
+much as a request.
 Nobody waits longer than the deadline; whatever goes wrong, a record either is on disk or its
 request is refused.
 """
@@ -12,6 +13,7 @@ import asyncio
 import fcntl
 import logging
 import os
+import time
 from typing import TYPE_CHECKING, Final
 
 from connector.audit.disk import Disk
@@ -33,10 +35,8 @@ DEADLINE: Final = 0.25
 """Seconds in which a record has to be on disk."""
 LINGER: Final = 0.01
 """Seconds that records nobody waits for are kept, so that they go out with others."""
-GATHER: Final = 0.001
-"""Seconds that records are kept for others to join them, where the last commit held many."""
-MANY: Final = 8
-"""Records in a commit: a gateway that is far from busy has two or three."""
+MOST_TOGETHER: Final = 64
+"""Records after which those who wait for them wait for no others."""
 MOST_WAITING: Final = 16 << 20
 """Octets of records that may wait for the disk."""
 MOST_BEHIND: Final = 200_000
@@ -88,6 +88,7 @@ class AuditLog:
         resumed: Callable[[Abandoned, str], bytes],
         durable: bool = True,
         disk: Disk | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._folder = folder
         self._origin = origin
@@ -95,6 +96,7 @@ class AuditLog:
         self._resumed = resumed
         self._durable = durable
         self._disk = disk or Disk(folder)
+        self._clock = clock
         self._lock = -1
         self._loop: asyncio.AbstractEventLoop
         self._writer: Writer
@@ -102,7 +104,7 @@ class AuditLog:
         self._batch = _Batch()
         self._flying: _Batch | None = None
         self._flush: asyncio.Handle | None = None
-        self._busy = False
+        self._seen = 0
         self._open: dict[str, int] = {}
         self._index = 0
         self._failure: str | None = None
@@ -160,6 +162,7 @@ class AuditLog:
             partial=found.partial,
             unsettled=[path for path, _ in found.files],
             open_from=self._open_from,
+            clock=self._clock,
         )
         self._writer = Writer(
             self._disk,
@@ -168,6 +171,7 @@ class AuditLog:
             written=self._evidence.take,
             done=self._done,
             durable=self._durable,
+            clock=self._clock,
         )
         self._idle.set()
         self._evidence.start()
@@ -257,10 +261,17 @@ class AuditLog:
         """
         if self._flush is not None:
             self._flush.cancel()
-        if self._busy:
-            self._flush = self._loop.call_later(GATHER, self._go)
+        self._seen = 0
+        self._flush = self._loop.call_soon(self._look)
+
+    def _look(self) -> None:
+        """Hand over what waits once a turn of the loop has brought no more."""
+        waiting = len(self._batch.records)
+        if self._seen < waiting < MOST_TOGETHER:
+            self._seen = waiting
+            self._flush = self._loop.call_soon(self._look)
         else:
-            self._flush = self._loop.call_soon(self._go)
+            self._go()
 
     def _go(self) -> None:
         """Hand what waits to the writer."""
@@ -288,7 +299,6 @@ class AuditLog:
     def _landed(self, error: OSError | None) -> None:
         batch, self._flying = self._flying, None
         assert batch is not None  # noqa: S101 - one batch flies at a time
-        self._busy = len(batch.records) >= MANY
         if error is None:
             try:
                 self._writer.land()

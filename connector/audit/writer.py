@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import threading
+import time
 from itertools import count
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 MOST_OCTETS: Final = 64 << 20
 MOST_RECORDS: Final = 65_536
 """Of a segment."""
+MOST_AGE: Final = 86_400.0
+"""Seconds behind which the next batch begins another segment: where little happens there is
+something to prune, too."""
 
 
 class _Batch(NamedTuple):
@@ -72,8 +76,11 @@ class Writer:
         written: Callable[[Written], None],
         done: Callable[[OSError | None], None],
         durable: bool = True,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._disk = disk
+        self._clock = clock
+        self._until = 0.0
         self._next = first
         self._tail = list(tail)
         self._written = written
@@ -123,7 +130,8 @@ class Writer:
         self._tail += records
         del self._tail[: len(self._tail) - self._next % WIDTH]
         self._written(written)
-        if self._octets >= MOST_OCTETS or self._next - self._segment >= MOST_RECORDS:
+        full = self._octets >= MOST_OCTETS or self._next - self._segment >= MOST_RECORDS
+        if full or self._clock() >= self._until:
             self._leave()
 
     def _run(self) -> None:
@@ -151,6 +159,7 @@ class Writer:
         # One that was abandoned may stand there until this one, which has all of it, is written.
         first = self._next - len(self._tail)
         self._segment, self._octets = first, 0
+        self._until = self._clock() + MOST_AGE
         self._path = f"{FOLDER}/{segment_name(first)}"
         self._descriptor = self._disk.create(self._path, durable=self._durable)
         self._identity = self._disk.identity(self._descriptor)

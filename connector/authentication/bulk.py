@@ -2,7 +2,9 @@
 
 A check costs more than everything else that is done for a request, and leaves the processor's
 caches full of its own tables. Requests that arrive together are therefore brought to their check
-first, then checked in a row, then forwarded: measured, that is a tenth less work for each.
+first, then checked in a row, then forwarded: measured, that is a tenth less work for each. They go
+on together, too, and what follows is done for many at a time as well: so a row waits for as long as
+each turn of the loop brings others to join it.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ class BulkVerifier:
 
     def __init__(self) -> None:
         self._waiting: list[tuple[Key, bytes, bytes, asyncio.Future[None]]] = []
+        self._seen = 0
+        """How many waited a turn of the loop ago."""
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def verify(self, key: Key, signature: bytes, data: bytes) -> asyncio.Future[None]:
@@ -33,9 +37,19 @@ class BulkVerifier:
             loop = self._loop = asyncio.get_running_loop()
         done = loop.create_future()
         if not self._waiting:
-            loop.call_soon(self._check)
+            self._seen = 0
+            loop.call_soon(self._look)
         self._waiting.append((key, signature, data, done))
         return done
+
+    def _look(self) -> None:
+        """Check those that wait once the row is full, or a turn has brought no other."""
+        waiting = len(self._waiting)
+        if self._seen < waiting < _MOST_IN_A_ROW and self._loop is not None:
+            self._seen = waiting
+            self._loop.call_soon(self._look)
+        else:
+            self._check()
 
     def _check(self) -> None:
         row = self._waiting[:_MOST_IN_A_ROW]

@@ -94,3 +94,24 @@ def test_ci_runs_the_checks_and_then_the_tests() -> None:
     lines = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
     assert "set -euo pipefail" in lines
     assert [line for line in lines if line.startswith("make ")] == ["make check", "make test"]
+
+
+@pytest.mark.parametrize(
+    ("status", "chosen"), [(0, {"python3"}), (1, {"python3", "/usr/bin/python3"})]
+)
+def test_a_python_that_was_built_without_optimisation_is_passed_over_where_there_is_another(
+    tmp_path: Path, status: int, chosen: set[str]
+) -> None:
+    stub = tmp_path / "python3"
+    stub.write_text(f"#!/bin/sh\nexit {status}\n")
+    stub.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    done = subprocess.run(  # noqa: S603  # the project's own
+        [ROOT / ".ci" / "interpreter"],
+        env={"PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.strip() in chosen

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -14,8 +15,8 @@ from connector.audit import evidence, writer
 from connector.audit.checkpoint import Checkpoint, NoteSigner, NoteVerifier, open_note
 from connector.audit.disk import Disk
 from connector.audit.errors import AuditLogError, AuditUnavailable
-from connector.audit.log import MANY, AuditLog
-from connector.audit.segment import FOLDER, first_of, read_lines
+from connector.audit.log import AuditLog
+from connector.audit.segment import FOLDER, first_of, read_lines, segment_name
 from connector.audit.tiles import ENTRIES, WIDTH, entries_of, tile_path
 from connector.audit.tree import leaf_hash, root
 from tests.connector.audit.test_tree import reader
@@ -52,10 +53,13 @@ def log_in(folder: Path, disk: Disk | None = None, **options: Any) -> AuditLog:
 
 
 def with_log(
-    folder: Path, act: Callable[[AuditLog], Coroutine[Any, Any, Any]], disk: Disk | None = None
+    folder: Path,
+    act: Callable[[AuditLog], Coroutine[Any, Any, Any]],
+    disk: Disk | None = None,
+    **options: Any,
 ) -> Any:
     async def main() -> Any:
-        log = log_in(folder, disk)
+        log = log_in(folder, disk, **options)
         log.open(VERIFIERS)
         found = await act(log)
         assert await log.aclose(LAST, 10.0)
@@ -234,6 +238,23 @@ def test_one_process_writes_a_log(tmp_path: Path) -> None:
             log_in(tmp_path).open(VERIFIERS)
 
     with_log(tmp_path, act)
+
+
+def test_old_segments_are_removed_where_little_happens_too(tmp_path: Path) -> None:
+    passed = 0.0
+
+    async def act(log: AuditLog) -> None:
+        nonlocal passed
+        await asyncio.gather(*(log.append(received(1)) for _ in range(300)))
+        passed += 86_400.0
+        # It is the last one of its segment, which is too old; the next one begins another.
+        await log.append(received(1))
+        await log.append(received(1))
+        await until(lambda: not (tmp_path / FOLDER / segment_name(0)).exists())
+        assert (tmp_path / FOLDER / segment_name(256)).exists()
+
+    with_log(tmp_path, act, clock=lambda: time.monotonic() + passed)
+    assert len(check_signed(tmp_path)) == 303
 
 
 # A disk that fails
@@ -443,14 +464,27 @@ def test_nobody_waits_longer_than_the_deadline(tmp_path: Path) -> None:
 
 
 def test_what_is_appended_together_is_committed_together(tmp_path: Path) -> None:
-    async def act(log: AuditLog) -> tuple[int, int]:
-        # More than shows that the log is busy: then it waits for others, and goes on all the same.
-        await asyncio.gather(*(log.append(received(number)) for number in range(MANY)))
-        first = log.commits
-        await asyncio.gather(*(log.append(received(MANY + number)) for number in range(MANY)))
-        return first, log.commits
+    async def act(log: AuditLog) -> int:
+        waiting = []
+        for number in range(5):
+            waiting.append(log.append(received(number)))
+            # The next turn of the loop brings another one.
+            await asyncio.sleep(0)
+        await asyncio.gather(*waiting)
+        return log.commits
 
-    assert with_log(tmp_path, act) == (1, 2)
+    assert with_log(tmp_path, act) == 1
+
+
+def test_a_commit_is_not_put_off_for_ever(tmp_path: Path) -> None:
+    async def act(log: AuditLog) -> None:
+        first, number = log.append(received(0)), 1
+        while not first.done():
+            log.note(received(number))
+            number += 1
+            await asyncio.sleep(0)
+
+    with_log(tmp_path, act)
 
 
 def test_what_waits_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -466,7 +500,8 @@ def test_what_waits_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
     async def crowded(log: AuditLog) -> None:
         first = log.append(b"x" * 400)
-        await asyncio.sleep(0)  # it is on its way then
+        for _ in range(3):
+            await asyncio.sleep(0)  # it is on its way then: no turn has brought another
         more = [log.append(b"x" * 400) for _ in range(2)]
         with pytest.raises(AuditUnavailable, match="too much"):
             log.append(b"x" * 400)
