@@ -80,8 +80,12 @@ def check_refusal(
     media: str = "application/json",
     continue_url: str | None = None,
     verified: bool = False,
+    errors: list[dict[str, str]] | None = None,
 ) -> None:
-    """Hold a refusal against the rules; ``verified`` where that is not clear from the code."""
+    """Hold a refusal against the rules; ``verified`` where that is not clear from the code.
+
+    ``errors`` is what it must say of the body, and by default it says nothing of it.
+    """
     document = answer.document()
     assert document["code"] == code
     status = STATUS[code]
@@ -89,6 +93,8 @@ def check_refusal(
     more = dict(_STATES.get(code, {}))
     if continue_url is not None:
         more["continue_url"] = continue_url
+    if errors is not None:
+        more["errors"] = errors
     assert document.keys() == _FIXED | more.keys()
     assert {name: document[name] for name in more} == more
     audit_id = answer.value("Audit-ID")
