@@ -59,7 +59,8 @@ class Discovery:
     ``clock`` gives UNIX seconds, never steps back, and is the one that every ``now`` comes from.
     ``rate`` and ``burst`` are the budget of strangers, ``patience`` is the most seconds that a
     request waits for a fetch. ``allow_loopback`` (``insecure_allow_loopback_profiles``) is for the
-    URLs that documents name. Without ``fleet`` this process is alone.
+    URLs that documents name. Without ``fleet`` this process is alone. ``landed`` is told of every
+    document that is held from now on, and may not raise.
     """
 
     def __init__(
@@ -75,8 +76,10 @@ class Discovery:
         patience: float = 10.0,
         places: Mapping[Lane, int] = PLACES,
         fleet: Fleet | None = None,
+        landed: Callable[[Profile], None] = lambda _: None,
     ) -> None:
         self._fetch = fetch
+        self._landed = landed
         self._fleet = fleet
         self._clock = clock
         self._nested_keys = nested_keys
@@ -168,14 +171,14 @@ class Discovery:
                 self._refreshed.put(url.url, current)
             return await self._join(flight)
 
-    def verified(self, url: str, keys: KeySet | None = None) -> None:
+    def verified(self, url: str, keys: KeySet) -> None:
         """Note that a signature verified with one of these keys of this URL's document."""
         self._cache.promote(url)
         self._proven.put(hash(url), True)
         if self._fleet is not None and self._fleet.waits_for(url):
             profile = self._cache.get(url)
             # Another one may have come since: nothing verified with that.
-            if profile is not None and keys in (None, profile.keys):
+            if profile is not None and profile.keys is keys:
                 self._fleet.verified(profile)
 
     async def aclose(self) -> None:
@@ -220,7 +223,7 @@ class Discovery:
         held = self._cache.get(profile.url.url)
         if held is not None and held.fetched_at >= profile.fetched_at:
             return held is profile
-        self._cache.put(profile.url.url, profile, profile.weight)
+        self._hold(profile)
         return True
 
     def _start(
@@ -315,8 +318,12 @@ class Discovery:
         except Refusal as refusal:
             return self._failures.record(url.url, refusal, self._clock())
         self._failures.forget(url.url)
-        self._cache.put(url.url, profile, profile.weight)
+        self._hold(profile)
         return profile
+
+    def _hold(self, profile: Profile) -> None:
+        self._cache.put(profile.url.url, profile, profile.weight)
+        self._landed(profile)
 
     async def _join(self, flight: _Flight) -> Profile:
         try:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from connector.authentication.sources import Profiles
     from connector.ingress.context import Handler
+    from connector.platforms.documents import Profile
     from connector.platforms.fleet import Fleet
     from connector.server.admissions import Admissions
     from connector.settings.gateway import Limits
@@ -44,9 +45,15 @@ _HORIZON_MARGIN: Final = 3600.0
 
 
 def build_discovery(
-    settings: Settings, clock: Callable[[], float], fleet: Fleet | None = None
+    settings: Settings,
+    clock: Callable[[], float],
+    fleet: Fleet | None = None,
+    landed: Callable[[Profile], None] = lambda _: None,
 ) -> Discovery:
-    """Make the one discovery of a process, with the guarded way out behind it."""
+    """Make the one discovery of a process, with the guarded way out behind it.
+
+    ``landed`` is told of every profile that comes.
+    """
     discovery = settings.discovery
     tls = ssl.create_default_context()
 
@@ -70,6 +77,7 @@ def build_discovery(
         allow_loopback=discovery.insecure_allow_loopback_profiles,
         patience=discovery.timeout * 2,
         fleet=fleet,
+        landed=landed,
     )
 
 

@@ -18,7 +18,7 @@ REVOKED: Final = "revoked_changed"
 
 _MOST_TOLD: Final = 256
 """Changes of one reload that are written down one by one; of the others their number is."""
-_MOST_KEYS: Final = 64
+_MOST_KEYS: Final = 48
 """Thumbprints of one kind in one record, which has at most 8 KiB."""
 _MOST_TEXT: Final = 1024
 

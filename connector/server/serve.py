@@ -25,6 +25,7 @@ from connector.server.clock import WallClock
 from connector.server.faults import SWITCH, Faults, faults
 from connector.server.fleets import build_fleet
 from connector.server.following import Followed, Following
+from connector.server.platform_keys import PlatformKeys
 from connector.server.process import (
     StartError,
     allow_open_files,
@@ -79,12 +80,13 @@ async def _serve(
 ) -> None:
     settings = following.settings
     clock, metrics = WallClock(), Metrics()
+    platform_keys = PlatformKeys(settings)
     try:
         asked = faults(os.environ)
         keys = SigningKeys(settings, clock)
         admissions = Admissions(settings, metrics, lease=asked.lease or LEASE)
         fleet = build_fleet(settings, admissions.watch, clock, metrics)
-        discovery = build_discovery(settings, clock, fleet)
+        discovery = build_discovery(settings, clock, fleet, platform_keys.landed)
         lanes = {
             each.id: build_lane(
                 settings,
@@ -107,6 +109,7 @@ async def _serve(
     metrics.dropped_lines = lambda: log.dropped
     ledger, made = open_ledger(settings)
     metrics.audit = lambda: ledger.log
+    platform_keys.tell = ledger.administer
     gateway = Gateway(
         lanes,
         strangers=ProblemRenderer(),
@@ -123,6 +126,7 @@ async def _serve(
             lane.authenticator.follow(**followed.terms[name]._asdict())
             lane.admission.follow(followed.plans[name])
         ledger.follow(followed.digest, followed.changes)
+        platform_keys.follow(followed.settings)
         warnings[:] = [*_warnings(followed.settings), *fault]
 
     health = Health(
