@@ -29,6 +29,7 @@ from connector.telemetry.journal import new_audit_id
 from connector.telemetry.metrics import Metrics
 from connector.transports.media import check_media
 from connector.upstream.headers import answer_headers
+from connector.validation.requests import RequestValidation
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -48,6 +49,7 @@ _EXCHANGE: Final = f"exchange with the merchant, {CONNECTIONS} at a time"
 _ADMIT: Final = f"admission: rates, and a write's claim, {CONNECTIONS} at a time"
 _SETTLE: Final = f"settlement: the answer is recorded, {CONNECTIONS} at a time"
 _RECORDS: Final = "the audit log's two records, put together"
+_VALIDATION: Final = "the body against its schema, unknown fields too (off by default)"
 _SCRIBE: Final = Scribe(Redactor("h1", b"r" * 32), EvidenceSealer(b"e" * 32), f"sha-256:{'0' * 64}")
 _ADMITTED: Final = Admission("admitted", [])
 _ANSWER: Final = Answer(
@@ -146,6 +148,21 @@ async def inner_steps(
 
     seconds["operation, permission"], operations = _timed(name_operation, range(count))
 
+    validation = RequestValidation(
+        enforce=True,
+        refuse_unknown=True,
+        # What the bench's checkout has beyond the protocol's.
+        known=("currency", "note", "title"),
+        count=_nobody_counts,
+    )
+
+    def validate(index: int) -> None:
+        body, name = received[index].request.body, operations[index].name
+        validation.judge(body, name, caller.version, call=False)
+
+    if method != "GET":
+        seconds[_VALIDATION], _ = _timed(validate, range(count))
+
     def write_down(index: int) -> None:
         one, rule = received[index], examined[index][0]
         template = "" if rule is None else rule.path
@@ -223,6 +240,10 @@ def _timed(
     began = time.thread_time()
     found = [step(item) for item in items]
     return (time.thread_time() - began) / len(found), found
+
+
+def _nobody_counts(operation: str, rule: str) -> None:
+    raise LookupError(f"the bench's own request of {operation} breaks the rule {rule}")
 
 
 def receive(

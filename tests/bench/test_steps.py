@@ -34,6 +34,8 @@ def test_the_gateways_configuration_loads_and_every_step_takes_the_benchs_reques
     with running_server(tmp_path / "store") as store:
         inner, admission = asyncio.run(take(store.unix_url))
     assert len(admission) == steps
+    judged = [name for name in inner.seconds if name.startswith("the body against its schema")]
+    assert len(judged) == (method == "POST")
     assert all(seconds > 0 for seconds in [*inner.seconds.values(), *admission.values()])
     for head in inner.heads:
         assert b"\r\nUCP-Verified: true\r\n" in head
