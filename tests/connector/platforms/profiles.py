@@ -8,7 +8,11 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from canonical import load_key_set
 from connector.egress.fetch import FetchedDocument
+
+NO_KEYS = load_key_set([])
+"""For a discovery without a fleet, which does not ask which keys verified."""
 
 
 def _b64(number: int) -> str:

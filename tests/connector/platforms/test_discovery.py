@@ -11,7 +11,7 @@ from connector.platforms.budgets import Lane
 from connector.platforms.discovery import CACHE_WEIGHT, ORIGIN_FLIGHTS, PLACES, Discovery
 from connector.platforms.documents import MAX_KEYS, MAX_KID
 from connector.platforms.waiting import CROWDS
-from tests.connector.platforms.profiles import fetched, jwk, profile_json
+from tests.connector.platforms.profiles import NO_KEYS, fetched, jwk, profile_json
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -430,7 +430,7 @@ def test_a_flood_of_strangers_stays_within_its_bounds_while_known_platforms_go_o
             network.publish("a", url=url)
         discovery = network.discovery(rate=1e6, burst=1_000_000)
         await resolve(network, discovery, known)
-        discovery.verified(known.url)
+        discovery.verified(known.url, NO_KEYS)
         network.gate.clear()
         flood = [
             asyncio.create_task(resolve(network, discovery, other(number), peer=str(number)))
@@ -468,7 +468,7 @@ def test_a_flood_that_succeeds_fills_no_more_than_the_cache_and_leaves_known_pla
         network.publish("a")
         discovery = network.discovery(rate=1e6, burst=1_000_000)
         await resolve(network, discovery)
-        discovery.verified(URL.url)
+        discovery.verified(URL.url, NO_KEYS)
         document = fetched(profile_json(jwk("a")))
         for number in range(10_000):
             network.now += 0.0001
@@ -574,7 +574,7 @@ def test_strangers_that_wait_take_no_place_of_a_known_platforms_requests() -> No
         network.publish("a")
         discovery = network.discovery()
         await resolve(network, discovery)
-        discovery.verified(URL.url)
+        discovery.verified(URL.url, NO_KEYS)
         network.now += 61
         network.gate.clear()
         crowd = [
@@ -597,11 +597,11 @@ def test_a_platform_that_verified_keeps_its_lane_when_its_document_is_gone() -> 
         network.publish("a")
         discovery = network.discovery(cache_entries=2, rate=0.001, burst=5)
         await resolve(network, discovery)
-        discovery.verified(URL.url)
+        discovery.verified(URL.url, NO_KEYS)
         for number in range(4):
             network.publish("a", url=other(number))
             await resolve(network, discovery, other(number))
-            discovery.verified(other(number).url)
+            discovery.verified(other(number).url, NO_KEYS)
         assert discovery.lookup(URL.url, network.now) is None
         assert (await refused(resolve(network, discovery, other(9))))[1] == "over_budget"
         assert (await resolve(network, discovery)).keys.get("a").kid == "a"
@@ -619,13 +619,13 @@ def test_heavy_profiles_that_verify_leave_the_documents_of_known_platforms() -> 
         for url in known:
             network.publish("a", "b", url=url)
             await discovery.resolve(url, peer=url.url, registered=False, now=network.now)
-            discovery.verified(url.url)
+            discovery.verified(url.url, NO_KEYS)
         document = fetched(profile_json(*heavy))
         for number in range(1000):
             url = normalise(f"https://heavy-{number}.example/")
             network.documents = {url.url: document}
             await discovery.resolve(url, peer=url.url, registered=False, now=network.now)
-            discovery.verified(url.url)
+            discovery.verified(url.url, NO_KEYS)
         assert discovery._cache.weight > CACHE_WEIGHT * 0.9
         assert all(discovery.lookup(url.url, network.now) is not None for url in known)
 
@@ -643,7 +643,7 @@ def test_verified_profiles_of_one_origin_that_hang_leave_places_to_the_others() 
             network.publish("a", url=url)
             network.now += 60
             await resolve(network, discovery, url)
-            discovery.verified(url.url)
+            discovery.verified(url.url, NO_KEYS)
         network.now += 600
         network.gate.clear()
         tasks = [asyncio.create_task(resolve(network, discovery, url)) for url in (*hanging, URL)]

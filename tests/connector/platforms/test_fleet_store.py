@@ -146,8 +146,8 @@ def test_a_planted_document_of_the_future_keeps_nobody_out(store: StoreServer) -
 
 def test_what_is_of_no_use_any_more_goes_with_the_next_one(store: StoreServer) -> None:
     async def scenario(fleet: FleetStore) -> None:
-        await fleet.keep(profile("old", NOW - 3890))
-        await fleet.keep(profile("older", NOW - 3910))
+        await fleet.keep(profile("old", NOW - 3600))
+        await fleet.keep(profile("older", NOW - 3990))
         await fleet.keep(profile("new"))
         assert kept(store) == {field("old"), field("new")}
         check_books(store)

@@ -13,7 +13,7 @@ from connector.errors import Refusal
 from connector.platforms.budgets import Lane
 from connector.platforms.discovery import PLACES, Discovery
 from tests.connector.egress.loopback import document, resolving_to, serving, socket_spy
-from tests.connector.platforms.profiles import jwk, profile_json
+from tests.connector.platforms.profiles import NO_KEYS, jwk, profile_json
 
 FLOOD = 10_000
 KNOWN = "known.example"
@@ -77,7 +77,7 @@ def test_sockets_fetches_and_memory_stay_at_their_bounds_while_known_platforms_g
         async with serving(merchant.serve) as slow, serving(merchant.serve_known) as quick:
             known = url_of(KNOWN, quick.port)
             await discovery.resolve(known, peer="peer", registered=False, now=now)
-            discovery.verified(known.url)
+            discovery.verified(known.url, NO_KEYS)
 
             async def flood() -> list[str]:
                 return await asyncio.gather(
