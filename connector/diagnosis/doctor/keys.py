@@ -71,8 +71,8 @@ def _lists(document: dict[str, Any], role: str) -> Finding:
 def _readers(document: dict[str, Any], role: str) -> Finding:
     """Say what a verifier of each version would read, and whether it is the same."""
     saw = (
-        f"before {_SINCE_KEYS} {_OLD} is read: {_count(document, _OLD)};"
-        f" since then {_NEW}: {_count(document, _NEW)};"
+        f"{_OLD} (read before {_SINCE_KEYS}): {_count(document, _OLD)};"
+        f" {_NEW} (read since): {_count(document, _NEW)};"
         f" this gateway reads {_NEW if _NEW in document else _OLD}"
     )
     version = version_of(document)
@@ -80,18 +80,19 @@ def _readers(document: dict[str, Any], role: str) -> Finding:
     wanted = _NEW if not version or version >= _SINCE_KEYS else _OLD
     other = _OLD if wanted == _NEW else _NEW
     if wanted not in document:
-        return LISTS.broken(saw, f"Publish the keys as {wanted}, too.")
+        return LISTS.broken(saw, f'Publish the same list as "{wanted}", too.')
     if other not in document:
         if role == PLATFORM:
             return LISTS.ok(saw)
-        return LISTS.warning(saw, f"Publish them as {other}, too: platforms of all versions come.")
+        advice = f'Publish the same list as "{other}", too: platforms of all versions come.'
+        return LISTS.warning(saw, advice)
     if _names(document, _NEW) != _names(document, _OLD):
         return LISTS.warning(f"{saw}; the two differ", "Publish the same keys in both lists.")
     return LISTS.ok(saw)
 
 
 def _count(document: dict[str, Any], name: str) -> str:
-    return f"{len(document[name])} keys" if name in document else "missing"
+    return str(len(document[name])) if name in document else "missing"
 
 
 def _names(document: dict[str, Any], name: str) -> list[str]:

@@ -97,7 +97,7 @@ def _registry(registry: object, rule: Rule, role: str, version: str) -> Iterator
                     found.append(rule.broken(*fault, shown(name)))
     if rule is CAPABILITIES:
         found += _orphans(registry)
-    yield from rule.listed(found, f"{len(registry)} of them, well formed")
+    yield from rule.listed(found, f"{len(registry)}, well formed" if registry else "none")
 
 
 def _entry_fault(entry: object, rule: Rule, role: str, version: str) -> tuple[str, str] | None:

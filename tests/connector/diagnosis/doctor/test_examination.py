@@ -70,7 +70,7 @@ def test_the_table_has_a_line_a_rule_and_one_for_what_to_do() -> None:
     (at,) = (number for number, line in enumerate(lines) if line.startswith("  warning"))
     assert lines[at].split()[:2] == ["warning", "key-lists"]
     assert lines[at].endswith("[UCP overview, Profile Structure; ucp-rules section 2]")
-    assert lines[at + 1].strip().startswith("-> Publish them as signing_keys, too")
+    assert lines[at + 1].strip().startswith('-> Publish the same list as "signing_keys"')
     assert lines[-1].startswith("0 broken, 1 warning, ")
     assert len([line for line in lines if line.startswith("  ok")]) == int(lines[-1].split()[4])
 
