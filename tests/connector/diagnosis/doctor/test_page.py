@@ -31,11 +31,7 @@ def test_the_page_shows_what_is_printed(tmp_path: Path, capsys: pytest.CaptureFi
         # As long as the one on the page, so that the document is as large.
         page = PAGE.replace("18765", f"{server.server_port:05}")
         ((line, output),) = RUN.findall(page)
-            r"^```console\n\$ ucp-connector (.*?)\n(.*?)^```", page, re.MULTILINE | re.DOTALL
-        )
         (document,) = FILE.findall(page)
-            r"^`\.well-known/ucp`:\n\n```json\n(.*?)^```", page, re.MULTILINE | re.DOTALL
-        )
         (tmp_path / ".well-known").mkdir()
         (tmp_path / ".well-known" / "ucp").write_text(document, encoding="utf-8")
         thread = threading.Thread(target=server.serve_forever)
