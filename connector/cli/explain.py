@@ -79,6 +79,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         choices=(DETACHED_JWS, TALOS),
         help="judge as if the platform were registered for this older scheme",
     )
+    add(
+        "--signature-agent",
+        action="store_true",
+        help="judge as a merchant who looks keys up by Signature-Agent, too",
+    )
     add("--now", type=float, metavar="SECONDS", help="UNIX time of arrival (default: now)")
     add("--allow-loopback-profile", action="store_true", help="accept a profile URL on loopback")
     add("--json", action="store_true", help="print JSON")
@@ -121,7 +126,7 @@ def _explained(
     settings = merchant_settings(merchant, discovery=discovery)
     source = _source(arguments, request, settings)
     if arguments.allow is not None:
-        merchant["platforms"] = _registered(arguments, request, source)
+        merchant["platforms"] |= _registered(arguments, request, source)
         settings = merchant_settings(merchant, discovery=discovery)
     now = time.time() if arguments.now is None else arguments.now
 
@@ -249,6 +254,9 @@ def _merchant(arguments: argparse.Namespace, request: WireRequest, endpoint: str
         "scheme": request.scheme,
         "authorities": [authority.lower()],
         "endpoints": {"rest": endpoint or "/", "mcp": "off"},
+        "platforms": {
+            "signature_agent": "same_as_ucp_agent" if arguments.signature_agent else "off"
+        },
     }
     if arguments.version or arguments.allow is not None:
         merchant["versions"] = arguments.version or [*MERCHANT["versions"], *_OLDER_VERSIONS]

@@ -83,6 +83,18 @@ _STEP_OF: Final = {
     "bot_auth_times_missing": "times",
     "bot_auth_window": "times",
     "unbound_request": "coverage",
+    "signature_agent_string": "coverage",
+    **dict.fromkeys(
+        (
+            "signature_agent_too_long",
+            "signature_agent_malformed",
+            "signature_agent_member_missing",
+            "signature_agent_not_a_string",
+            "signature_agent_type",
+            "signature_agent_not_an_origin",
+        ),
+        "profile",
+    ),
     "scheme_not_allowed": "registration policy",
     "not_registered": "registration policy",
     "duplicate_key": "key",

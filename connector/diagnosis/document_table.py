@@ -31,7 +31,7 @@ class DocumentTable:
 
     async def __call__(self, url: ProfileUrl) -> FetchedDocument:
         """Return the document as fetched with status 200; raises Refusal for any other."""
-        document = self._documents.get(url.url)
+        document = self._documents.get(url.location)
         if document is None:
             raise Refusal(*_ERRORS["unresolvable"])
         if document.error is not None:
@@ -52,7 +52,7 @@ class OneDocument:
     async def __call__(self, url: ProfileUrl) -> FetchedDocument:
         """Return the document; raises Refusal where none was given."""
         if self._body is None:
-            raise Refusal("profile_unreachable", "not_given", f"{url.url} was not given here")
+            raise Refusal("profile_unreachable", "not_given", f"{url.location} was not given here")
         return FetchedDocument(self._body, "", "")
 
     def seen(self) -> bytes | None:

@@ -21,7 +21,7 @@ class RememberedFetch:
 
     async def __call__(self, url: ProfileUrl) -> FetchedDocument:
         """Return the document; raises Refusal as ``fetch`` does."""
-        self.asked = url.url
+        self.asked = url.location
         document = await self._fetch(self._instead or url)
         self._seen = document.body
         return document

@@ -80,7 +80,12 @@ def read_signature_agent(
     kind = parameters.get("type", Token("directory"))
     if type(kind) is not Token or kind not in _NAMED:
         raise _refusal("type", f"Signature-Agent's type is none of {', '.join(_NAMED)}")
-    url = normalise(value, allow_loopback=allow_loopback)
+    try:
+        url = normalise(value, allow_loopback=allow_loopback)
+    except Refusal as refusal:
+        raise Refusal(
+            "invalid_profile_url", "signature_agent_url", f"Signature-Agent: {refusal.explanation}"
+        ) from refusal
     return AgentMember(url, _document(url, DocumentKind(str(kind))))
 
 

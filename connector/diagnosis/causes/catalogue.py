@@ -14,6 +14,7 @@ from connector.diagnosis.causes import (
     parameters,
     profile_keys,
     senders,
+    signature_agents,
     target_variants,
 )
 from connector.diagnosis.causes.cause import LIKELY, PROVEN, Finding, table
@@ -45,6 +46,7 @@ GROUPS: Final[Mapping[str, Mapping[str, Cause]]] = {
     "Body and Content-Digest": digests.CAUSES,
     "Keys": profile_keys.CAUSES,
     "UCP-Agent and profile": senders.CAUSES,
+    "Signature-Agent": signature_agents.CAUSES,
     "None of these": _UNEXPLAINED,
 }
 """The catalogue by topic, each by id."""
@@ -62,6 +64,7 @@ def find_causes(evidence: Evidence) -> tuple[Finding, ...]:
         *parameters.findings(evidence),
         *digests.findings(evidence),
         *senders.findings(evidence),
+        *signature_agents.findings(evidence),
     ]
     if not proven:
         found += [*profile_keys.likely(evidence), *header_syntax.likely(evidence)]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from connector.diagnosis.causes.cause import LIKELY, PROVEN, Finding, table
 from connector.diagnosis.causes.evidence import shown
+from connector.diagnosis.causes.signature_agents import cause_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,6 +96,9 @@ _UNQUOTED: Final = re.compile(r"profile\s*=\s*(?!\")", re.IGNORECASE)
 def findings(evidence: Evidence) -> Iterator[Finding]:
     """Say what is wrong around the signature."""
     for fault in evidence.faults:
+        if cause_of(fault.reason) is not None:
+            # It is what Signature-Agent names, and not the profile.
+            continue
         if fault.code == "invalid_profile_url":
             yield _agent(evidence, fault)
         elif fault.code == "profile_unreachable":

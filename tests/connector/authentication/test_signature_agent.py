@@ -395,8 +395,11 @@ def test_the_string_of_older_drafts_is_refused_and_told_as_that(used: bool) -> N
         (f'sig1="{URL}";type=x509', ("signature_invalid", "signature_agent_type")),
         (f'sig1="{URL}"', ("signature_invalid", "signature_agent_not_an_origin")),
         ("sig1=7", ("signature_invalid", "signature_agent_not_a_string")),
-        ('sig1="http://platform.example/ucp";type=jwks_uri', ("invalid_profile_url", "scheme")),
-        ('sig1="https://10.0.0.1/";type=cimd', ("invalid_profile_url", "special_use")),
+        (
+            'sig1="http://platform.example/ucp";type=jwks_uri',
+            ("invalid_profile_url", "signature_agent_url"),
+        ),
+        ('sig1="https://10.0.0.1/";type=cimd', ("invalid_profile_url", "signature_agent_url")),
     ],
 )
 def test_a_member_that_leads_nowhere_is_refused_before_anything_is_fetched(

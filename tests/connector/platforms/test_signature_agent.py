@@ -92,8 +92,8 @@ def test_what_is_no_such_member_is_refused(value: str, reason: str) -> None:
     ],
 )
 def test_a_url_is_judged_like_that_of_a_profile(url: str) -> None:
-    code, _ = refusal(f'sig1="{url}";type=jwks_uri'.encode())
-    assert code == "invalid_profile_url"
+    refused = refusal(f'sig1="{url}";type=jwks_uri'.encode())
+    assert refused == ("invalid_profile_url", "signature_agent_url")
 
 
 def test_a_longer_header_is_not_read() -> None:

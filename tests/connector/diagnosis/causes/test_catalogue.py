@@ -16,6 +16,7 @@ from connector.diagnosis.generator.recipes import NOW
 from tests.connector.diagnosis.causes import (
     test_base_causes,
     test_message_causes,
+    test_signature_agent_causes,
     test_signature_causes,
 )
 from tests.connector.diagnosis.causes.signed_requests import PROFILE, Sent
@@ -24,7 +25,12 @@ if TYPE_CHECKING:
     from connector.diagnosis.causes.cause import Cause
 
 ONE_KEY = {**PROFILE, "keys": PROFILE["keys"][:1]}
-TESTED = {*test_base_causes.CASES, *test_signature_causes.CASES, *test_message_causes.CASES}
+TESTED = {
+    *test_base_causes.CASES,
+    *test_signature_causes.CASES,
+    *test_message_causes.CASES,
+    *test_signature_agent_causes.CASES,
+}
 
 REASONS = st.sampled_from(
     [
