@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,7 +10,7 @@ from connector.diagnosis.doctor.finding import Rule, shown, told
 from connector.egress.fetch import FetchedDocument
 from connector.egress.urls import normalise
 from connector.errors import Refusal
-from connector.platforms.documents import MAX_DEPTH, read_profile
+from connector.platforms.documents import MAX_DEPTH, parse_object, read_profile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,24 +34,23 @@ MAX_LEAVES: Final = 8
 # Characters of a place in a document that are kept: names may be as long as the document.
 _PATH: Final = 60
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_NOT_JSON: Final = frozenset({"not_json", "not_an_object", "too_deep"})
 # RFC 7518 sections 6.2.2, 6.3.2 and 6.4: the members of a JWK that are secret.
 _SECRET: Final = ("d", "p", "q", "dp", "dq", "qi", "oth", "k")
 
 
 def read_document(url: ProfileUrl, answer: Exchange) -> tuple[dict[str, Any] | None, list[Finding]]:
     """Read a profile as the gateway does; the document is None where it is none."""
-    fetched = FetchedDocument(answer.body, "", "")
+    try:
+        document = parse_object(answer.body)
+    except Refusal as refusal:
+        advice = "Serve one JSON object in UTF-8 without a byte order mark or repeated names."
+        return None, [JSON.broken(told(refusal.explanation), advice), _read(refusal)]
     refused: Refusal | None = None
     try:
         # The times only decide its life, which is judged by the headers.
-        read_profile(url, fetched, fetched_at=0.0, received_at=0.0)
+        read_profile(url, FetchedDocument(answer.body, "", ""), fetched_at=0.0, received_at=0.0)
     except Refusal as refusal:
         refused = refusal
-        if refusal.reason in _NOT_JSON:
-            advice = "Serve one JSON object in UTF-8 without a byte order mark or repeated names."
-            return None, [JSON.broken(told(refusal.explanation), advice), _read(refusal)]
-    document: dict[str, Any] = json.loads(answer.body)
     kept = f"strict JSON, at most {MAX_DEPTH} levels deep"
     return document, [JSON.ok(kept), _read(refused), *_version(document), _secrets(document)]
 
@@ -128,12 +126,9 @@ def _leaf(version: str, leaf: Answered, named: str) -> Finding | None:
     if leaf.status != 200:
         return OLDER.broken(f"status {leaf.status}", "Serve that document, too.", named)
     try:
-        document = json.loads(leaf.body)
-    except (ValueError, RecursionError):
-        document = None
-    if not isinstance(document, dict):
-        return OLDER.broken("not a JSON object", "Serve a whole profile there.", named)
-    ucp = ucp_of(document)
+        ucp = ucp_of(parse_object(leaf.body))
+    except Refusal as refusal:
+        return OLDER.broken(told(refusal.explanation), "Serve a whole profile there.", named)
     if ucp.get("version") != version:
         saw = f"its ucp.version is {shown(ucp.get('version'))}"
         return OLDER.broken(saw, "Make the two equal: nobody may use it so.", named)

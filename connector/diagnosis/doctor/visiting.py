@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import ssl
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cryptography.x509 import load_der_x509_certificate
 
@@ -13,6 +12,7 @@ from connector.diagnosis.doctor.directory import directory_url
 from connector.diagnosis.doctor.document import older_urls
 from connector.diagnosis.doctor.facts import Failed, Visit
 from connector.errors import Refusal
+from connector.platforms.documents import parse_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,7 +37,7 @@ async def visit(
     ends = _ends(profile.certificate)
     if profile.status != 200:
         return Visit(url, now, profile, ends)
-    leaves = older_urls(_object(profile.body), allow_loopback=allow_loopback)
+    leaves = _leaves(profile.body, allow_loopback=allow_loopback)
     again, head, directory, *older = await asyncio.gather(
         _ask(fetcher, url, "GET", _validators(profile)),
         _ask(fetcher, url, "HEAD"),
@@ -87,9 +87,8 @@ def _ends(certificate: bytes | None) -> float | None:
         return None
 
 
-def _object(body: bytes) -> dict[str, Any]:
+def _leaves(body: bytes, *, allow_loopback: bool) -> dict[str, ProfileUrl]:
     try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
+        return older_urls(parse_object(body), allow_loopback=allow_loopback)
+    except Refusal:
         return {}  # The rule about JSON tells of it.
-    return document if isinstance(document, dict) else {}

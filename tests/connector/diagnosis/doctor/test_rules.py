@@ -255,7 +255,7 @@ VISITS: Final[list[tuple[Visit, str, str, str]]] = [
         visited(business(), leaves={OLDER: exchange(b"[")}),
         "supported-versions",
         BROKEN,
-        "not a JSON object",
+        "not JSON",
     ),
     (
         visited(business(), leaves={OLDER: exchange(b'{"ucp":{"version":"2026-01-23"}}')}),
