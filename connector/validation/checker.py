@@ -26,8 +26,7 @@ _RULES: Final = {
     "literal_error": "enum",
     "string_pattern_mismatch": "pattern",
     **dict.fromkeys(
-        ("greater_than", "greater_than_equal", "less_than", "less_than_equal", "finite_number"),
-        "range",
+        ("greater_than", "greater_than_equal", "less_than", "less_than_equal"), "range"
     ),
     **dict.fromkeys(("too_short", "too_long", "string_too_short", "string_too_long"), "length"),
 }
@@ -108,10 +107,7 @@ class Checker:
         try:
             request = adapter.validate_python(value, strict=True)
         except ValidationError as error:
-            details = error.errors(include_url=False, include_context=False, include_input=False)
-            # Each kind that a value may have had complains of its own.
-            found = dict.fromkeys(_problem(each, value, at) for each in details)
-            return tuple(islice(found, MAX_PROBLEMS))
+            return _problems(error, value, at)
         if self._unknown is None:
             return ()
         return tuple(islice(self._unknown.find(request, at), MAX_PROBLEMS))
@@ -122,6 +118,16 @@ class Checker:
             if name == member or name in _BESIDE or (unknown and unknown.knows(name)):
                 continue
             yield Problem((*_ARGUMENTS, name), "unknown_member")
+
+
+def _problems(error: ValidationError, value: Any, at: Path) -> tuple[Problem, ...]:
+    found: dict[Problem, None] = {}
+    for each in error.errors(include_url=False, include_context=False, include_input=False):
+        # Where a value may be of several kinds, each of them complains.
+        found[_problem(each, value, at)] = None
+        if len(found) == MAX_PROBLEMS:
+            break
+    return tuple(found)
 
 
 def _problem(error: ErrorDetails, value: Any, at: Path) -> Problem:
@@ -145,13 +151,8 @@ def _problem(error: ErrorDetails, value: Any, at: Path) -> Problem:
 
 
 def _rule(kind: str) -> str:
-    found = _RULES.get(kind)
-    if found is not None:
-        return found
-    if kind.endswith(("_type", "_parsing")) or kind == "int_from_float":
-        return "type"
-    # Written by a validator of the package, or of a kind that its models do not have today.
-    return "format" if kind.startswith(("url_", "datetime_", "timezone_")) else "value"
+    # "value" is what the package's own validators find.
+    return _RULES.get(kind, "type" if kind.endswith("_type") else "value")
 
 
 def _names(adapters: Collection[TypeAdapter[BaseModel]]) -> Iterator[str]:
