@@ -220,8 +220,8 @@ UNKNOWN: Final[dict[str, Callable[[Platform], Draft]]] = {
     "a deeper path": lambda platform: platform.signed(target=f"{ORDERS}/1/items"),
     "another verb": lambda platform: platform.signed("DELETE", f"{ORDERS}/1"),
     "OPTIONS": lambda platform: platform.signed("OPTIONS", f"{ORDERS}/1"),
-    "an endpoint that is not served yet": lambda platform: platform.signed(
-        "POST", "/ucp/mcp", BODY
+    "a path below the other endpoint": lambda platform: platform.signed(
+        "POST", "/ucp/mcp/tools", BODY
     ),
 }
 
