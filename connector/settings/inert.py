@@ -19,13 +19,9 @@ if TYPE_CHECKING:
 INERT: Final = frozenset(
     {
         "listen.workers",
-        "merchants[].endpoints.mcp",
     }
 )
 """Settings, and sections with all that is in them."""
-
-_ASKS_FOR_NOTHING: Final = {"merchants[].endpoints.mcp": None}
-"""Values that nothing has to follow: what they switch off is not there."""
 
 
 def inert_settings(settings: Settings) -> list[str]:
@@ -50,9 +46,5 @@ def _changed(
                     yield from _changed(
                         element, f"{here}[]", (*there, index), inert=inert or here in INERT
                     )
-        elif (
-            (inert or here in INERT)
-            and value != field.default
-            and not (here in _ASKS_FOR_NOTHING and value == _ASKS_FOR_NOTHING[here])
-        ):
+        elif (inert or here in INERT) and value != field.default:
             yield show_path(there)

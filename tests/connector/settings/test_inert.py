@@ -66,6 +66,5 @@ def test_settings_without_effect_are_named_with_their_place() -> None:
     )
     known_without_effect = {
         "listen.workers",
-        "merchants[1].endpoints.mcp",
     }
     assert set(inert_settings(made)) == known_without_effect
