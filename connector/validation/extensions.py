@@ -10,7 +10,6 @@ import types
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel, create_model
-from typing_extensions import TypeAliasType
 
 from connector.validation.release import BODIES, load, load_model
 
@@ -146,7 +145,7 @@ def _type_of(addition: Addition) -> Any:
 
 def _replaced(annotation: Any, replace: Callable[[type[BaseModel]], type[BaseModel]]) -> Any:
     """Return an annotation with the one model in it replaced."""
-    if isinstance(annotation, TypeAliasType):
+    if hasattr(annotation, "__value__"):  # a TypeAliasType (PEP 695), of typing or its backport
         return _replaced(annotation.__value__, replace)
     origin = get_origin(annotation)
     if origin in (Union, types.UnionType):
