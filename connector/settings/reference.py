@@ -48,8 +48,8 @@ check-config -c FILE` tells what is wrong with a file, one line for each problem
   `{variable_for(("trusted_proxies",))}='[10.0.0.0/8]'`.
 - Secrets are best given that way. No error and no log line repeats one.
 - Settings that begin with `insecure_`, and values that do, are unsafe.
-- What says *(no effect yet)* is loaded and checked, and nothing follows it so far: claims, rates of
-  callers, the audit log and MCP are still to come. `serve` warns of those it finds.
+- What says *(no effect yet)* is loaded and checked, and nothing follows it so far. `serve` warns of
+  what it finds of that kind.
 """
 
 
