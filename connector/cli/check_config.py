@@ -8,12 +8,20 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from connector.cli.platform_report import (
+    permission_document,
+    permission_lines,
+    revocation,
+    revocation_lines,
+)
 from connector.server.build import build_transport
 from connector.server.signing_keys import key_path, usable_keys
+from connector.server.terms import merchant_terms
 from connector.server.validating import check_models, unjudged
 from connector.settings.base import Section
 from connector.settings.inert import inert_settings
-from connector.settings.loading import ConfigurationError, load_settings
+from connector.settings.loading import ConfigurationError
+from connector.settings.registrations import RegistrationFiles
 from connector.settings.shape import show_path
 from connector.settings.units import format_duration
 from connector.signing.key_document import KeyFileError
@@ -35,19 +43,26 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-c", "--config", required=True, metavar="FILE", help="the configuration (YAML)"
     )
+    parser.add_argument(
+        "--permissions",
+        action="store_true",
+        help="also print who may ask for what, and by which setting",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Load the file as the gateway would; 1 where it would not start with it."""
     try:
-        settings = load_settings(arguments.config, os.environ)
+        configuration = RegistrationFiles().load(arguments.config, os.environ)
     except ConfigurationError as error:
         return _bad(arguments.config, error.problems, as_json=arguments.json)
+    settings = configuration.settings
     try:
         check_models(settings)
         for merchant in settings.merchants:
             build_transport(merchant)
+            merchant_terms(settings, merchant)
     except ValueError as error:
         return _bad(arguments.config, (f"{arguments.config}: {error}",), as_json=arguments.json)
     problems = tuple(f"{arguments.config}: {each}" for each in _key_files(settings))
@@ -55,9 +70,14 @@ def run(arguments: argparse.Namespace) -> int:
         return _bad(arguments.config, problems, as_json=arguments.json)
     if arguments.json:
         document = {"file": arguments.config, "ok": True, "problems": [], **_summary(settings)}
+        if arguments.permissions:
+            document["permissions"] = permission_document(configuration)
         sys.stdout.write(f"{json.dumps(document, indent=2)}\n")
     else:
-        sys.stdout.write("\n".join(_lines(arguments.config, settings)) + "\n")
+        lines = [*_lines(arguments.config, settings)]
+        if arguments.permissions:
+            lines += permission_lines(configuration)
+        sys.stdout.write("\n".join(lines) + "\n")
     return 0
 
 
@@ -154,7 +174,9 @@ def _merchant(settings: Settings, merchant: Merchant) -> dict[str, Any]:
         "platforms": {
             "discovery": merchant.platforms.discovery,
             "registered": [platform.profile for platform in merchant.platforms.registered],
+            "pinned": sum(platform.keys is not None for platform in merchant.platforms.registered),
         },
+        "revocation": revocation(merchant),
         "signatures": merchant.enforcement.signatures,
         "signing": {"keys": str(path), "made_at_start": stamp(path) is None}
         if merchant.responses.sign
@@ -191,6 +213,7 @@ def _lines(file: str, settings: Settings) -> Iterator[str]:
             f"  platforms    discovery {platforms['discovery']},"
             f" {len(platforms['registered'])} registered"
         )
+        yield from revocation_lines(merchant["revocation"], pinned=platforms["pinned"])
         yield f"  signatures   {merchant['signatures']}"
         signing = merchant["signing"]
         if signing is None:

@@ -58,17 +58,25 @@ def _jws(platform: Platform, payload: bytes, *, encoded: bool, **header: Any) ->
     return f"{start}..{_b64url(r.to_bytes(32) + s.to_bytes(32))}"
 
 
-def _draft(platform: Platform, target: str = CHECKOUTS, body: bytes = BODY) -> Draft:
-    draft = Draft("POST", target, body=body)
+def _draft(
+    platform: Platform, target: str = CHECKOUTS, body: bytes = BODY, method: str = "POST"
+) -> Draft:
+    draft = Draft(method, target, body=body)
     draft.add("Host", AUTHORITY).add("UCP-Agent", f'profile="{platform.profile_url}"')
-    draft.add("Content-Type", "application/json").add("Content-Length", str(len(body)))
-    return draft.add("Idempotency-Key", str(uuid.uuid4()))
+    if body:
+        draft.add("Content-Type", "application/json").add("Content-Length", str(len(body)))
+    return draft if method == "GET" else draft.add("Idempotency-Key", str(uuid.uuid4()))
 
 
 def detached(platform: Platform, target: str = CHECKOUTS, body: bytes = BODY) -> Draft:
     """Draft a write that is signed with a detached JWS."""
+    return detached_request(platform, "POST", target, body)
+
+
+def detached_request(platform: Platform, method: str, target: str, body: bytes) -> Draft:
+    """Draft any request that is signed with a detached JWS."""
     jws = _jws(platform, body, encoded=False, b64=False, crit=["b64"])
-    return _draft(platform, target, body).add("Request-Signature", jws)
+    return _draft(platform, target, body, method).add("Request-Signature", jws)
 
 
 def talos(platform: Platform, body: bytes = BODY, said: Any = SAID) -> Draft:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from connector.cli.main import main
 from connector.validation import release
+from tests.connector.settings.documents import KEY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -179,3 +180,120 @@ def test_models_that_are_not_installed_are_a_problem(
     monkeypatch.setattr(release, "installed", lambda _: "0.4.0")
     assert _check(tmp_path, f"{GOOD}    validation: {{requests: report}}\n") == 1
     assert "install ucp-connector[validation]" in capsys.readouterr().err
+
+
+REGISTERING = (
+    GOOD
+    + """
+    platforms:
+      directory: platforms
+      discovered_operations: [get_checkout]
+      registered:
+        - profile: https://fetched.example/ucp
+          operations: [get_order]
+"""
+)
+
+
+def _put_pinned(tmp_path: Path, **changes: Any) -> Path:
+    (tmp_path / "platforms").mkdir()
+    path = tmp_path / "platforms" / "pinned.yaml"
+    registration = {"profile": "https://pinned.example/ucp", "keys": [KEY], "version": "2026-08-25"}
+    path.write_text(json.dumps({**registration, **changes}))
+    return path
+
+
+def test_registrations_of_a_folder_are_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _put_pinned(tmp_path)
+    assert _check(tmp_path, REGISTERING) == 0
+    assert "  platforms    discovery open, 2 registered" in capsys.readouterr().out.splitlines()
+
+
+def test_a_bad_registration_is_named_by_its_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = _put_pinned(tmp_path, colour="red")
+    assert _check(tmp_path, REGISTERING) == 1
+    assert capsys.readouterr().err == f"{file}: colour: unknown key\n"
+
+
+def test_permissions_are_printed_where_they_are_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = _put_pinned(tmp_path, schemes=["detached-jws"])
+    assert _check(tmp_path, REGISTERING) == 0
+    assert "permissions at" not in capsys.readouterr().out
+    assert _check(tmp_path, REGISTERING, "--permissions") == 0
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "permissions at flower-shop" in lines
+    at = "merchants[0].platforms"
+    fetched, pinned = "https://fetched.example/ucp", "https://pinned.example/ucp"
+    for row in (
+        "operation caller signed by answer rule",
+        f"get_checkout discovered rfc9421 permitted {at}.discovered_operations",
+        f"get_cart discovered rfc9421 operation_not_permitted {at}.discovered_operations",
+        "get_cart registered rfc9421 permitted tiers.registered.operations",
+        f"get_order {fetched} rfc9421 permitted {at}.registered[0].operations",
+        f"get_cart {fetched} rfc9421 operation_not_permitted {at}.registered[0].operations",
+        f"get_cart {pinned} detached-jws signature_invalid {file}: allow_unbound_get",
+    ):
+        assert row in lines
+
+
+def test_permissions_are_printed_for_machines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _put_pinned(tmp_path)
+    assert _check(tmp_path, REGISTERING, "--permissions", "--json") == 0
+    rows = json.loads(capsys.readouterr().out)["permissions"]["flower-shop"]
+    assert rows[0] == {
+        "operation": "create_checkout",
+        "kind": "write",
+        "caller": "discovered",
+        "scheme": "rfc9421",
+        "permitted": False,
+        "code": "operation_not_permitted",
+        "rule": "merchants[0].platforms.discovered_operations",
+    }
+    assert {each["caller"] for each in rows} == {
+        "discovered",
+        "registered",
+        "https://fetched.example/ucp",
+    }
+
+
+def test_the_longest_that_a_key_taken_back_verifies_is_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _put_pinned(tmp_path)
+    assert _check(tmp_path, REGISTERING) == 0
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    start = lines.index(
+        "revocation   by discovery.revoked: 1s after the file changed, or at SIGHUP"
+    )
+    assert lines[start + 1 : start + 4] == [
+        "by a discovered platform, in its profile: at most 15m",
+        "by a registered platform, in its profile: at most 65m",
+        "by one of 1 with pinned keys: only in this configuration",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("platforms", "bounds"),
+    [
+        ("{}", {"listed": 1.0, "discovered": 900.0}),
+        ("{discovery: registered}", {"listed": 1.0}),
+        (
+            '{discovery: registered, registered: [{profile: "https://p.example/"}]}',
+            {"listed": 1.0, "registered": 3900.0},
+        ),
+    ],
+)
+def test_the_bounds_of_revocation_follow_from_who_is_served(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], platforms: str, bounds: dict[str, float]
+) -> None:
+    assert _check(tmp_path, f"{GOOD}    platforms: {platforms}\n", "--json") == 0
+    (merchant,) = json.loads(capsys.readouterr().out)["merchants"]
+    assert merchant["revocation"] == bounds
