@@ -181,6 +181,11 @@ class Discovery:
             if profile is not None and profile.keys is keys:
                 self._fleet.verified(profile)
 
+    @property
+    def figures(self) -> tuple[int, int]:
+        """How many documents are held, and their octets of memory, estimated."""
+        return len(self._cache), self._cache.weight
+
     async def aclose(self) -> None:
         """Cancel every fetch under way and wait for its end."""
         flights = list(self._flights.values())

@@ -87,6 +87,7 @@ async def _serve(
         admissions = Admissions(settings, metrics, lease=asked.lease or LEASE)
         fleet = build_fleet(settings, admissions.watch, clock, metrics)
         discovery = build_discovery(settings, clock, fleet, platform_keys.landed)
+        metrics.profiles = lambda: discovery.figures
         lanes = {
             each.id: build_lane(
                 settings,
@@ -150,6 +151,11 @@ async def _serve(
         asyncio.create_task(keep_writing_down(admissions.told(), admissions.watch, ledger)),
     ]
 
+    def draining() -> None:
+        health.draining()
+        # Nobody waits for what ends only when somebody wants it to.
+        admissions.mcp.streams.end()
+
     def started(address: str, admin_address: str) -> None:
         calm_collector()
         for path in keys.made:
@@ -172,7 +178,7 @@ async def _serve(
             (ingress, listening),
             (admin, administration),
             started=started,
-            draining=health.draining,
+            draining=draining,
         )
     finally:
         for task in background:

@@ -81,6 +81,8 @@ class Metrics:
         self.store: Callable[[], tuple[bool, int, int, int, int]] | None = None
         """Up or not, failed calls, leases held, settlements that wait, the embedded's restarts."""
         self.audit: Callable[[], AuditFigures] | None = None
+        self.profiles: Callable[[], tuple[int, int]] | None = None
+        """Profiles in memory, and their octets."""
         self.fleet: Mapping[str, int] | None = None
         """How often each result of sharing profiles came out; None where they are not shared."""
         self._steps: dict[str, _Durations] = {}
@@ -162,7 +164,7 @@ class Metrics:
         yield settlements
         yield from self._store_families()
         yield from self._audit_families()
-        yield from self._fleet_families()
+        yield from self._profile_families()
         steps = HistogramMetricFamily(
             "ucp_connector_step_seconds", "Time spent in a step.", labels=("step",)
         )
@@ -239,7 +241,17 @@ class Metrics:
             value=log.behind,
         )
 
-    def _fleet_families(self) -> Iterator[Metric]:
+    def _profile_families(self) -> Iterator[Metric]:
+        if self.profiles is not None:
+            entries, octets = self.profiles()
+            yield GaugeMetricFamily(
+                "ucp_connector_profiles", "Platforms' profiles in memory.", value=entries
+            )
+            yield GaugeMetricFamily(
+                "ucp_connector_profiles_bytes",
+                "Memory that platforms' profiles take, estimated.",
+                value=octets,
+            )
         if self.fleet is None:
             return
         shared = CounterMetricFamily(
