@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import logging
+from traceback import format_tb
+from typing import TYPE_CHECKING, Final
 
 from connector.errors import Fault, Refusal
 from connector.validation.checker import Checker
@@ -13,12 +15,14 @@ if TYPE_CHECKING:
 
     from connector.validation.problems import Problem
 
+_logger: Final = logging.getLogger(__name__)
+
 
 class RequestValidation:
     """Judges the bodies of one merchant's verified requests.
 
     With ``enforce`` a bad one is refused, else it is only told. ``count`` is called once for each
-    rule that a request breaks, with operation and rule. Raises ModelsMissing.
+    rule that a request breaks, with operation and rule. Raises ModelsMissing where it is made.
     """
 
     def __init__(
@@ -43,7 +47,10 @@ class RequestValidation:
         """
         checker = self._checker
         check = checker.check_call if call else checker.check_body
-        problems = check(operation, version, body)
+        try:
+            problems = check(operation, version, body)
+        except Exception as error:  # noqa: BLE001 - it is logged, and refused where that is asked
+            return self._unjudged(error)
         if not problems:
             return ""
         for rule in {problem.rule for problem in problems}:
@@ -54,6 +61,18 @@ class RequestValidation:
             return told
         faults = tuple(Fault(json_path(each.path), each.rule) for each in problems)
         raise Refusal("malformed_request", "invalid_body", told, faults=faults)
+
+    def _unjudged(self, error: Exception) -> str:
+        """A mistake of ours: nothing passes unchecked that was to be checked."""
+        # The error's own words may quote the body.
+        _logger.error(
+            "a body could not be judged: %s\n%s",
+            type(error).__name__,
+            "".join(format_tb(error.__traceback__)),
+        )
+        if not self._enforce:
+            return "not judged: an unexpected error; see the log"
+        raise Refusal("overloaded", "internal_error", "an unexpected error; see the log") from None
 
     def declare(self, place: str, capabilities: Iterable[str]) -> None:
         """Take the capabilities that the merchant's document at a path declares.

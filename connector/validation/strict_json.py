@@ -43,17 +43,14 @@ def read(text: bytes) -> tuple[Any, tuple[Problem, ...]]:
         return None, (Problem((), "too_many_values"),)
     try:
         value = parse_json(text)
-        return value, () if _is_plain(value, escapes=b"\\u" in text) else problems_of(value)
+        return value, () if _is_plain(value, escapes=b"\\u" in text) else _problems_of(value)
     except CanonicalError:
         return None, tuple(islice(_explain(text), MAX_PROBLEMS))
 
 
-def problems_of(value: Any) -> tuple[Problem, ...]:
+def _problems_of(value: Any) -> tuple[Problem, ...]:
     """Return what is wrong with a value that was read already, names that occur twice apart."""
-    try:
-        return tuple(islice(_walk(value, (), [MAX_VALUES]), MAX_PROBLEMS))
-    except RecursionError:
-        return (Problem((), "too_deep"),)
+    return tuple(islice(_walk(value, (), [MAX_VALUES]), MAX_PROBLEMS))
 
 
 def _is_crowded(text: bytes) -> bool:

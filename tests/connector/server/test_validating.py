@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -69,3 +71,13 @@ def test_an_operator_learns_which_requests_have_no_schema() -> None:
     assert told.startswith("merchant flower-shop: requests of version 2026-04-08 are held against")
     assert list(unjudged(settings())) == []
     assert list(unjudged(_settings(requests="report"))) == []
+
+
+def test_the_models_are_not_even_imported_where_nobody_asks_for_them() -> None:
+    script = (
+        "import sys, connector.cli.serve, connector.server.serve; print('ucp_sdk' in sys.modules)"
+    )
+    found = subprocess.run(  # noqa: S603 - our own interpreter
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert found.stdout == "False\n"

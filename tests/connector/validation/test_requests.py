@@ -7,6 +7,7 @@ import re
 import pytest
 
 from connector.errors import Refusal
+from connector.validation.checker import Checker
 from connector.validation.release import VERSION
 from connector.validation.requests import RequestValidation
 from tests.connector.validation.samples import REQUESTS, called, text
@@ -103,7 +104,31 @@ def test_the_capabilities_of_all_the_merchants_documents_count() -> None:
     assert told() == ""
 
 
-def test_schemas_are_compiled_again_only_where_something_changed() -> None:
+def test_a_mistake_of_ours_is_refused_where_bodies_are_and_quotes_none(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> object:
+        raise KeyError(_SECRET)
+
+    monkeypatch.setattr(Checker, "check_body", fail)
+    with pytest.raises(Refusal) as caught:
+        _validation(_Counts(), enforce=True).judge(_GOOD, "create_cart", VERSION, call=False)
+    assert (caught.value.code.status, caught.value.reason) == (503, "internal_error")
+    told = _validation(_Counts(), enforce=False).judge(_GOOD, "create_cart", VERSION, call=False)
+    assert told.startswith("not judged")
+    assert "KeyError" in caplog.text
+    assert "in fail" in caplog.text
+    assert _SECRET not in caplog.text
+
+
+def test_merchants_who_declare_the_same_share_their_schemas() -> None:
+    one, other = (_validation(_Counts(), enforce=False) for _ in range(2))
+    for each in (one, other):
+        each.declare("/.well-known/ucp", ["dev.ucp.shopping.cart"])
+    assert one._checker._schemas is other._checker._schemas
+
+
+def test_nothing_is_made_again_where_nothing_changed() -> None:
     validation = _validation(_Counts(), enforce=False)
     validation.declare("/.well-known/ucp", ["dev.ucp.shopping.cart"])
     before = validation._checker

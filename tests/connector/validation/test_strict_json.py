@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from connector.validation.strict_json import MAX_ITEMS, MAX_NAME, MAX_VALUES, problems_of, read
+from connector.validation.strict_json import MAX_ITEMS, MAX_NAME, MAX_VALUES, read
 
 SUITE = Path(__file__).resolve().parents[4] / "shared" / "vectors" / "JSONTestSuite"
 FILES = sorted((SUITE / "test_parsing").glob("[ny]_*.json"))
@@ -51,7 +52,7 @@ def test_what_is_wrong_is_told_by_place_and_rule(text: bytes, problems: list[obj
     ],
 )
 def test_a_body_of_more_values_than_anybody_needs_is_not_judged(value: list[Any]) -> None:
-    assert problems_of(value) == (((), "too_many_values"),)
+    assert read(json.dumps(value).encode())[1] == (((), "too_many_values"),)
 
 
 @pytest.mark.parametrize("mark", [b"0,", b"[],", b'{"":0},'])
