@@ -29,7 +29,7 @@ run: venv ## Start a sample merchant, the gateway and a sample platform; Ctrl-C 
 
 test: venv ## Run every test (no root, no network beyond loopback)
 	@echo "== Running the tests"
-	@exec $(BIN)/python -m pytest -q
+	@exec $(BIN)/python -m pytest -q -n auto --dist worksteal
 
 check: check-format check-lint check-types check-imports check-readme check-deployment ## Run every check that is not a test of behaviour
 	@echo "== All checks passed"

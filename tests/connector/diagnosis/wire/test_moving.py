@@ -73,7 +73,7 @@ RULED: Final = [
     pytest.param(name, sent, label, id=f"{case.id}-{label}")
     for name, case, sent in SENT
     if case.repair and any(case.repair.sign)
-    for label in labels(case.request) & set(case.repair.sign)
+    for label in sorted(labels(case.request) & set(case.repair.sign))
 ]
 
 
