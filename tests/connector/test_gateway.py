@@ -11,7 +11,7 @@ import pytest
 
 from canonical import Request
 from connector.authentication.policy import Policy
-from connector.errors import Refusal
+from connector.errors import Fault, Refusal
 from connector.gateway import Gateway, Lane
 from connector.signing.answers import NotSigned
 from connector.signing.publishing import PublishedDocuments
@@ -398,3 +398,72 @@ def test_a_log_that_fails_behind_the_answer_does_not_cost_it(
 
 def _never() -> UpstreamAnswer:
     raise AssertionError("it is not to be sent")
+
+
+# The body
+
+
+class _Validation:
+    """Finds every body bad; refuses it, or only says so."""
+
+    def __init__(self, *, enforce: bool) -> None:
+        self._enforce = enforce
+        self.judged: list[tuple[str, str, bool]] = []
+
+    def judge(self, body: bytes, operation: str, version: str, *, call: bool) -> str:
+        del body
+        self.judged.append((operation, version, call))
+        if self._enforce:
+            raise Refusal("malformed_request", "invalid_body", "no", faults=(Fault("$", "type"),))
+        return "$: type"
+
+
+class _AskedNothing:
+    async def admit(self, *_: object) -> Admission:
+        raise AssertionError("admission was asked of a body that is refused")
+
+
+def test_a_bad_body_is_refused_before_admission_is_asked_or_anything_written_down() -> None:
+    ledger, signer, validation = ToldLedger(), _Signer(), _Validation(enforce=True)
+
+    answer = _handle(
+        "POST",
+        _never,
+        ledger=ledger,
+        answers=signer,
+        validation=validation,
+        admission=_AskedNothing(),
+    )
+
+    assert answer.status == 400
+    assert isinstance(answer.body, bytes)
+    assert b'"errors":[{"path":"$","rule":"type"}]' in answer.body
+    assert _is_signed(answer)
+    assert not [told for told in ledger.told if told.startswith("received")]
+    assert validation.judged == [("create_checkout", "2026-08-25", False)]
+
+
+def test_a_bad_body_that_is_only_told_goes_on_and_is_in_the_decision_line() -> None:
+    log = _Log()
+
+    answer = _handle("POST", _fine, log, validation=_Validation(enforce=False))
+
+    assert answer.status == 200
+    assert '"decision":"accept"' in log.lines[0]
+    assert '"invalid_body":"$: type"' in log.lines[0]
+
+
+@pytest.mark.parametrize("observe", [True, False])
+@pytest.mark.parametrize("authenticator", [_Unverified(), _NothingPermitted()])
+def test_no_body_is_judged_of_whom_nobody_verified_or_permitted(
+    authenticator: _Verified,
+    observe: bool,  # noqa: FBT001 - the setting
+) -> None:
+    validation = _Validation(enforce=True)
+
+    answer = _handle(
+        "POST", _fine, authenticator=authenticator, observe=observe, validation=validation
+    )
+
+    assert (answer.status == 200) == observe
+    assert validation.judged == []
