@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import mmap
 import os
+import socket
 import struct
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from connector.cli.main import main
+from tests.end_to_end.client import HOST
 from tests.end_to_end.gateway import ROOT, RunningGateway, configuration
 from tests.end_to_end.moved_gateway import age
 
@@ -23,26 +25,40 @@ if TYPE_CHECKING:
     from tests.store_servers import StoreServer
 
 FLEET_KEY: Final = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
-_AHEAD: Final = struct.Struct("d")
+ZONE: Final = ".platforms.example"
+"""Names below it lead to this machine, for as long as the gateways' resolver works."""
+_PAGE: Final = struct.Struct("dd")
 _METRIC: Final = "ucp_connector_fleet_profiles"
 
 
 class Fleet:
-    """The gateways, their store, and a file that says how far ahead their clocks are."""
+    """The gateways, their store, and a file that says what they believe of the world.
 
-    def __init__(self, gateways: list[RunningGateway], store: StoreServer, ahead: Path) -> None:
+    That is how many seconds their clocks are ahead, and whether their resolver fails.
+    """
+
+    def __init__(self, gateways: list[RunningGateway], store: StoreServer, world: Path) -> None:
         self.gateways = gateways
         self.store = store
-        self._ahead = ahead
+        self._world = world
         self._seconds = 0.0
+        self._fails = 0.0
 
     def pass_time(self, seconds: float) -> None:
         """Have so much time passed for all gateways, and for what the store keeps for a time."""
         self._seconds += seconds
-        # In one write into the page that they all have mapped.
-        with self._ahead.open("r+b") as file, mmap.mmap(file.fileno(), _AHEAD.size) as page:
-            page[:] = _AHEAD.pack(self._seconds)
+        self._tell()
         age(self.store, seconds)
+
+    def break_resolver(self, *, broken: bool = True) -> None:
+        """Have the resolver of every gateway fail from now on, or work again."""
+        self._fails = float(broken)
+        self._tell()
+
+    def _tell(self) -> None:
+        # In one write into the page that they all have mapped.
+        with self._world.open("r+b") as file, mmap.mmap(file.fileno(), _PAGE.size) as page:
+            page[:] = _PAGE.pack(self._seconds, self._fails)
 
     def results(self, *of: RunningGateway) -> dict[str, int]:
         """Return what came of sharing profiles, at these gateways or at all together."""
@@ -59,11 +75,18 @@ def running_fleet(
     store: StoreServer,
     *merchants: dict[str, Any],
     count: int = 3,
+    trusting: Path | None = None,
     **sections: Any,
 ) -> Iterator[Fleet]:
-    """Run gateways until the block ends; they must end well, and tell of no error."""
-    ahead = folder / "ahead"
-    ahead.write_bytes(_AHEAD.pack(0.0))
+    """Run gateways until the block ends; they must end well, and tell of no error.
+
+    ``trusting`` is the certificate of an authority that they trust in place of the system's.
+    """
+    world = folder / "world"
+    world.write_bytes(_PAGE.pack(0.0, 0.0))
+    environment = dict(os.environ)
+    if trusting is not None:
+        environment["SSL_CERT_FILE"] = str(trusting)
     discovery = {"insecure_allow_loopback_profiles": True, "fleet_key": FLEET_KEY}
     given = {**discovery, **sections.pop("discovery", {})}
     with ExitStack() as stack:
@@ -74,9 +97,9 @@ def running_fleet(
             settings = configuration(
                 *merchants, store={"url": store.unix_url}, discovery=given, **sections
             )
-            processes.append(stack.enter_context(_running(home, settings, ahead)))
+            processes.append(stack.enter_context(_running(home, settings, world, environment)))
         gateways = [RunningGateway(process) for process in processes]
-        yield Fleet(gateways, store, ahead)
+        yield Fleet(gateways, store, world)
         for gateway in gateways:
             gateway.tell_to_stop()
         for gateway in gateways:
@@ -87,14 +110,15 @@ def running_fleet(
 
 @contextmanager
 def _running(
-    folder: Path, settings: dict[str, Any], ahead: Path
+    folder: Path, settings: dict[str, Any], world: Path, environment: dict[str, str]
 ) -> Iterator[subprocess.Popen[str]]:
     path = folder / "connector.yaml"
     path.write_text(json.dumps(settings))
-    command = [sys.executable, "-m", __name__, str(ahead), "serve", "-c", str(path)]
+    command = [sys.executable, "-m", __name__, str(world), "serve", "-c", str(path)]
     with subprocess.Popen(  # noqa: S603 - our own interpreter and command
         command,
         cwd=ROOT,
+        env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -107,16 +131,26 @@ def _running(
                 process.kill()
 
 
-def _run(ahead: str) -> int:
-    real = time.time
-    descriptor = os.open(ahead, os.O_RDONLY)
-    page = mmap.mmap(descriptor, _AHEAD.size, prot=mmap.PROT_READ)
+def _run(world: str) -> int:
+    real_time, real_lookup = time.time, socket.getaddrinfo
+    descriptor = os.open(world, os.O_RDONLY)
+    page = mmap.mmap(descriptor, _PAGE.size, prot=mmap.PROT_READ)
 
     def moved() -> float:
-        seconds: float = _AHEAD.unpack_from(page)[0]
-        return real() + seconds
+        seconds, _ = _PAGE.unpack_from(page)
+        return real_time() + float(seconds)
 
-    time.time = moved
+    def lookup(host: Any, *arguments: Any, **named: Any) -> Any:
+        name = host.decode() if isinstance(host, bytes) else host
+        if not str(name).endswith(ZONE):
+            return real_lookup(host, *arguments, **named)
+        _, fails = _PAGE.unpack_from(page)
+        if fails:
+            # What getaddrinfo(3) says when no name server answers.
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        return real_lookup(HOST, *arguments, **named)
+
+    time.time, socket.getaddrinfo = moved, lookup
     return main(sys.argv[1:])
 
 

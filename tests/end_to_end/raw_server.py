@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import struct
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 from tests.end_to_end.client import HOST, Line, header_lines
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator
     from types import TracebackType
 
@@ -102,10 +104,27 @@ class Visit:
         while self._file.read(65536):
             pass
 
+    def has_ended_within(self, seconds: float) -> bool:
+        """Wait so long for the other side to end the connection; whether it did."""
+        self._connection.settimeout(seconds)
+        try:
+            return not self._connection.recv(1)
+        except TimeoutError:
+            return False
+        finally:
+            self._connection.settimeout(_PATIENCE)
+
     def end(self) -> None:
         """End the connection from outside its thread, which then finds it at its end."""
         with contextlib.suppress(OSError):
             self._connection.shutdown(socket.SHUT_RDWR)
+
+    def reset(self) -> None:
+        """End the connection as a crash does: with RST instead of FIN."""
+        self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.open = False
+        self._file.close()
+        self._connection.close()
 
     def close(self) -> None:
         self.open = False
@@ -120,6 +139,8 @@ class RawServer:
     def __init__(self, default: Behaviour | None = None) -> None:
         self.default = default or answer()
         self.script: dict[str, Behaviour] = {}
+        self.tls: ssl.SSLContext | None = None
+        """What connections are wrapped in from now on."""
         self.reading = threading.Event()
         """Cleared, nothing that comes is read."""
         self.reading.set()
@@ -193,6 +214,11 @@ class RawServer:
                 connection, _ = self._listening.accept()
             except OSError:
                 return
+            if self.tls is not None:
+                # The handshake is for the thread that reads.
+                connection = self.tls.wrap_socket(
+                    connection, server_side=True, do_handshake_on_connect=False
+                )
             visit = Visit(connection)
             thread = threading.Thread(target=self._serve, args=(visit,), daemon=True)
             thread.start()
