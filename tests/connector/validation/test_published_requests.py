@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pytest
 
@@ -12,6 +12,9 @@ from connector.validation.release import BODIES, VERSION
 from tests.canonical.vectors import load, load_all
 from tests.connector.validation import samples
 from tests.connector.validation.samples import REQUIRED, STRANGER, TYPED, called, text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _OPERATIONS: Final = {
     ("shopping/checkout", "create"): "create_checkout",
@@ -53,51 +56,72 @@ class Published(NamedTuple):
     place: str
     operation: str
     body: bytes
-    """What stands in a REST request, or in the argument of a call."""
-    call: bytes | None
-    """The whole JSON-RPC message, where that is shown."""
 
     def __str__(self) -> str:
         return self.place
 
 
-def _examples() -> list[Published]:
-    """Every request of ours that is shown whole: others have comments and points in them."""
-    found = []
-    for example in load("ucp/doc_examples.json")["examples"]:
+def _examples() -> list[dict[str, Any]]:
+    examples: list[dict[str, Any]] = load("ucp/doc_examples.json")["examples"]
+    return examples
+
+
+def _requests() -> Iterator[Published]:
+    """Yield every request of ours that is shown whole; others have comments and points in them.
+
+    What stands in a tool call's argument is yielded like a REST body.
+    """
+    for example in _examples():
         note = example["annotation"] or {}
         operation = _OPERATIONS.get((note.get("schema", ""), note.get("op", "")))
+        if not note and example["text"].startswith("POST /checkout-sessions HTTP/1.1"):
+            operation = "create_checkout"
         # With a target it is a part of a request.
-        if note.get("direction") != "request" or operation is None or "target" in note:
+        if operation is None or (note and note.get("direction") != "request") or "target" in note:
             continue
-        whole = example["text"]
-        try:
-            value: Any = json.loads(_body(whole))
-        except ValueError:
+        body = _body(example["text"])
+        value = _json(body)
+        if value is None:
             continue
-        call = text(value) if "jsonrpc" in value else None
-        for step in note.get("extract", "$").split(".")[1:]:
-            value = value[step]
-        place = f"{example['file']}:{example['line']}"
+        if "extract" in note:
+            for step in note["extract"].split(".")[1:]:
+                value = value[step]
+            body = json.dumps(value)
         # Checkout with the member that the cart capability adds.
         operation = "create_checkout" if note.get("def") == "checkout" else operation
-        found.append(Published(place, operation, text(value), call))
-    return found
+        yield Published(_place(example), operation, body.encode())
+
+
+def _calls() -> Iterator[Published]:
+    """Yield every tool call that is shown whole."""
+    for example in _examples():
+        value = _json(example["text"])
+        if isinstance(value, dict) and value.get("method") == "tools/call":
+            yield Published(_place(example), value["params"]["name"], example["text"].encode())
+
+
+def _place(example: dict[str, Any]) -> str:
+    return f"{example['file']}:{example['line']}"
 
 
 def _body(whole: str) -> str:
     return whole if whole.lstrip().startswith("{") else whole.partition("\n\n")[2]
 
 
+def _json(body: str) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
+
+
 def _scaffolds() -> list[Published]:
     files = load_all("ucp/scaffolds")
-    return [
-        Published(name, operation, text(files[name]), None)
-        for name, operation in _SCAFFOLDS.items()
-    ]
+    return [Published(name, operation, text(files[name])) for name, operation in _SCAFFOLDS.items()]
 
 
-PUBLISHED: Final = [*_examples(), *_scaffolds()]
+PUBLISHED: Final = [*_requests(), *_scaffolds()]
+CALLS: Final = list(_calls())
 WITH_BODY: Final = [each for each in PUBLISHED if each.operation in BODIES]
 
 
@@ -124,7 +148,8 @@ def _paths(problems: object) -> set[str]:
 
 def test_there_are_published_requests_of_every_operation() -> None:
     assert {each.operation for each in WITH_BODY} == BODIES.keys()
-    assert len(PUBLISHED) >= 40
+    assert len(PUBLISHED) >= 45
+    assert len(CALLS) >= 12
 
 
 @pytest.mark.parametrize("request_", PUBLISHED, ids=str)
@@ -132,8 +157,12 @@ def test_each_passes_by_the_schema_that_it_is_published_with(
     core: Checker, request_: Published
 ) -> None:
     assert core.check_body(request_.operation, VERSION, request_.body) == ()
-    if request_.call is not None:
-        assert core.check_call(request_.operation, VERSION, request_.call) == ()
+
+
+@pytest.mark.parametrize("call", CALLS, ids=str)
+def test_each_whole_tool_call_passes(core: Checker, extended: Checker, call: Published) -> None:
+    assert core.check_call(call.operation, VERSION, call.body) == ()
+    assert extended.check_call(call.operation, VERSION, call.body) == ()
 
 
 @pytest.mark.parametrize("request_", PUBLISHED, ids=str)
