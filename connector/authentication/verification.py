@@ -126,6 +126,7 @@ class Authenticator:
         registered: Mapping[str, Registered],
         discovery_open: bool,
         revoked: frozenset[str],
+        signature_agent: ReadMember | None = None,
     ) -> None:
         """Go on with other terms from this moment: no request is examined by parts of both.
 
@@ -136,6 +137,7 @@ class Authenticator:
         self._registered = registered
         self._discovery_open = discovery_open
         self._revoked = revoked
+        self._signature_agent = signature_agent
 
     def stand_by(self, caller: Caller) -> None:
         """Refuse a caller whose key was revoked since it verified; raises Refusal.

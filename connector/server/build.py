@@ -14,7 +14,6 @@ from connector.ingress.limits import WireLimits
 from connector.platforms.agent import agent_reader
 from connector.platforms.budgets import Lane as FetchLane
 from connector.platforms.discovery import PLACES, Discovery
-from connector.platforms.signature_agent import signature_agent_reader
 from connector.server.mcp import build_mcp
 from connector.server.terms import merchant_terms
 from connector.signing.answers import AnswerSigner
@@ -137,9 +136,6 @@ def build_authenticator(
         versions=frozenset(merchant.versions),
         keyed_horizon=settings.store.idempotency_ttl - _HORIZON_MARGIN,
         endpoint=merchant.endpoints.rest or "",
-        signature_agent=None
-        if merchant.platforms.signature_agent == "off"
-        else signature_agent_reader(allow_loopback=loopback),
         **merchant_terms(settings, merchant)._asdict(),
     )
 

@@ -33,12 +33,22 @@ if TYPE_CHECKING:
     from connector.server.registry_changes import Change
     from connector.server.terms import Terms
     from connector.settings.files import Stamp
+    from connector.settings.merchants import MerchantPlatforms
     from connector.settings.schema import Settings
 
 INTERVAL: Final = 1.0
 """Seconds between two looks at the files."""
 RETRY: Final = 60.0
 """Seconds after which what could not be read is read again though it looks the same."""
+
+FOLLOWED: Final = (
+    "discovery",
+    "registered",
+    "directory",
+    "discovered_operations",
+    "signature_agent",
+)
+"""What of ``merchants[].platforms`` is followed: all of it that ``Terms`` and plans are made of."""
 
 _Seen = tuple[tuple[Path, "Stamp | None"], ...]
 
@@ -183,11 +193,17 @@ def _followed(running: Settings, loaded: Settings) -> Settings:
     """Return the settings that run, with what can be followed of others in its place."""
     platforms = {each.id: each.platforms for each in loaded.merchants}
     merchants = tuple(
-        each.model_copy(update={"platforms": platforms.get(each.id, each.platforms)})
+        each.model_copy(update={"platforms": _with(each.platforms, platforms.get(each.id))})
         for each in running.merchants
     )
     discovery = running.discovery.model_copy(update={"revoked": loaded.discovery.revoked})
     return running.model_copy(update={"merchants": merchants, "discovery": discovery})
+
+
+def _with(running: MerchantPlatforms, loaded: MerchantPlatforms | None) -> MerchantPlatforms:
+    if loaded is None:
+        return running
+    return running.model_copy(update={name: getattr(loaded, name) for name in FOLLOWED})
 
 
 def _differing(one: Section, other: Section, above: tuple[str | int, ...]) -> Iterator[str]:

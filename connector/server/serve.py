@@ -128,6 +128,8 @@ async def _serve(
             lane.admission.follow(followed.plans[name])
         ledger.follow(followed.digest, followed.changes)
         platform_keys.follow(followed.settings)
+        if followed.changes:
+            admissions.mcp.streams.interrupt()
         warnings[:] = [*_warnings(followed.settings), *fault]
 
     health = Health(

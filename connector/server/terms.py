@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from connector.authentication.policy import Policy
 from connector.authentication.verification import Registered
 from connector.platforms.registry import Registry, register, revoked_thumbprints
+from connector.platforms.signature_agent import signature_agent_reader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from connector.authentication.sources import ReadMember
     from connector.settings.merchants import Merchant
     from connector.settings.schema import Settings
     from connector.settings.terms import RegisteredPlatform, RegisteredTier
@@ -25,6 +27,8 @@ class Terms(NamedTuple):
     """By normalised profile URL."""
     discovery_open: bool
     revoked: frozenset[str]
+    signature_agent: ReadMember | None
+    """Reads a member of Signature-Agent; None where none is used."""
 
 
 def merchant_terms(settings: Settings, merchant: Merchant) -> Terms:
@@ -34,6 +38,11 @@ def merchant_terms(settings: Settings, merchant: Merchant) -> Terms:
         registered=_registered(settings, merchant),
         discovery_open=merchant.platforms.discovery == "open",
         revoked=revoked_thumbprints(settings.discovery.revoked),
+        signature_agent=None
+        if merchant.platforms.signature_agent == "off"
+        else signature_agent_reader(
+            allow_loopback=settings.discovery.insecure_allow_loopback_profiles
+        ),
     )
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Self
 from connector.errors import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Coroutine
     from types import TracebackType
 
     from connector.steps import Answer, Stream
@@ -57,9 +57,17 @@ class OpenStreams:
         if not self._by_caller[caller]:
             del self._by_caller[caller]
 
-    async def ending(self) -> None:
-        """Return once all are to end."""
-        await self._ending.wait()
+    def ending(self) -> Coroutine[None, None, object]:
+        """Return what ends when all that are open now are to end."""
+        return self._ending.wait()
+
+    def interrupt(self) -> None:
+        """End those that are open now; their callers may come again, if they still may.
+
+        A stream that nobody ends would outlive its caller's registration, and its key.
+        """
+        self._ending.set()
+        self._ending = asyncio.Event()
 
     def end(self) -> None:
         """End all streams in order; their callers may come again, elsewhere."""

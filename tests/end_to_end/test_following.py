@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 from canonical import load_key
 from tests.end_to_end import audit_log
 from tests.end_to_end.gateway import configuration, running_gateway
+from tests.end_to_end.mcp_calls import PATH
 from tests.end_to_end.platform import CHECKOUTS, Platform
 from tests.end_to_end.raw_server import answer
 from tests.end_to_end.refusals import check_refusal
+from tests.end_to_end.test_mcp_streams import Speaker, opened
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,22 +78,26 @@ def test_a_bad_file_and_what_needs_a_restart_are_named_and_all_goes_on_as_before
     shop = merchant.settings(platforms={"directory": "platforms"})
     with running_gateway(tmp_path, configuration(shop)) as gateway:
         put(tmp_path / "platforms" / "bad.yaml", {"profile": "nonsense"})
+        gateway.process.send_signal(signal.SIGHUP)
         gateway.warned("bad.yaml: profile: ")
         (warning,) = gateway.admin("/readyz").document()["warnings"]
         assert warning.startswith("the configuration that was read before stays in force: ")
         assert gateway.ask(platform.signed().wire()).status == 200
         (tmp_path / "platforms" / "bad.yaml").unlink()
+        gateway.process.send_signal(signal.SIGHUP)
         while gateway.admin("/readyz").document()["warnings"]:
             pass
         put(tmp_path / "connector.yaml", configuration({**shop, "path_ids": "encoded"}))
+        gateway.process.send_signal(signal.SIGHUP)
         gateway.warned("in force only after a restart: merchants[0].path_ids")
         assert gateway.ask(platform.signed().wire()).status == 200
 
 
-def test_a_revoked_key_gets_not_even_what_it_was_answered_before(
+def test_a_revoked_key_gets_not_even_what_it_was_answered_before_nor_what_it_listens_to(
     merchant: Merchant, platform: Platform, tmp_path: Path
 ) -> None:
     merchant.script[CHECKOUTS] = answer(b'{"id": "chk_1"}', "201 Created")
+    merchant.script[PATH] = Speaker().behave
     shop = merchant.settings(platforms={"registered": [platform.registration()]})
     settings = configuration(shop)
     thumbprint = load_key(platform.jwk).thumbprint
@@ -100,6 +106,7 @@ def test_a_revoked_key_gets_not_even_what_it_was_answered_before(
         assert gateway.ask(write).status == 201
         repeated = gateway.ask(write)
         assert (repeated.status, repeated.values("Idempotent-Replayed")) == (201, ["true"])
+        stream = opened(gateway, platform)
         settings["discovery"] |= {"revoked": [thumbprint]}
         put(tmp_path / "connector.yaml", settings)
         gateway.process.send_signal(signal.SIGHUP)
@@ -108,6 +115,8 @@ def test_a_revoked_key_gets_not_even_what_it_was_answered_before(
         check_refusal(refused, "signature_invalid")
         gateway.expect_decision(refused, decision="reject", reason="key_revoked")
         check_refusal(gateway.ask(platform.signed().wire()), "signature_invalid")
-        assert len(merchant.requests) == 1
+        assert stream.chunk() == b""
+        stream.close()
+        assert len(merchant.requests) == 2
     assert actions(tmp_path, "revoked_changed") == [{"added": [thumbprint]}]
     audit_log.whole(tmp_path)

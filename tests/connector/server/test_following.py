@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from canonical import load_key
-from connector.server.following import Followed, Following
+from connector.server.following import FOLLOWED, Followed, Following
 from connector.settings.loading import ConfigurationError
+from connector.settings.merchants import MerchantPlatforms
 from tests.connector.settings.documents import KEY, MERCHANT, OTHER_KEY
 from tests.connector.settings.test_registrations import ACME, BETA, PINNED, put
 
@@ -116,6 +117,14 @@ def test_revoked_keys_and_open_discovery_are_followed(site: Site) -> None:
     assert not terms.discovery_open
     assert terms.discovered.operations == frozenset({"get_order"})
     assert taken.restart == ()
+
+
+def test_everything_about_a_merchants_platforms_is_followed(site: Site) -> None:
+    site.write({"platforms": {"signature_agent": "same_as_ucp_agent"}})
+    taken = site.look()
+    assert taken is not None
+    assert taken.terms["flower-shop"].signature_agent is not None
+    assert set(FOLLOWED) == MerchantPlatforms.model_fields.keys()
 
 
 def test_what_only_a_restart_changes_is_named_once_and_stays_as_it_was(
