@@ -59,7 +59,9 @@ def merchant_settings(changed: Mapping[str, Any], **sections: Any) -> Settings:
     return settings_from(document, folder=Path("/"), source="settings")
 
 
-def offline_discovery(fetch: Fetch, now: float, *, nested_keys: bool = False) -> Discovery:
+def offline_discovery(
+    fetch: Fetch, now: float, *, nested_keys: bool = False, allow_loopback: bool = False
+) -> Discovery:
     """Return a discovery whose clock stands still; to be closed on its event loop."""
     return Discovery(
         dict.fromkeys(Lane, fetch),
@@ -68,6 +70,7 @@ def offline_discovery(fetch: Fetch, now: float, *, nested_keys: bool = False) ->
         burst=_PROFILES,
         cache_entries=_PROFILES,
         nested_keys=nested_keys,
+        allow_loopback=allow_loopback,
     )
 
 
@@ -77,7 +80,12 @@ class Judge:
     def __init__(self, settings: Settings, fetch: Fetch, now: float) -> None:
         (merchant,) = settings.merchants
         self._now = now
-        self._discovery = offline_discovery(fetch, now, nested_keys=settings.discovery.nested_keys)
+        self._discovery = offline_discovery(
+            fetch,
+            now,
+            nested_keys=settings.discovery.nested_keys,
+            allow_loopback=settings.discovery.insecure_allow_loopback_profiles,
+        )
         self._guard = Guard(wire_limits(settings.limits))
         self._authorities = AuthorityTable(
             (name, merchant.id, merchant.scheme) for name in merchant.authorities

@@ -90,6 +90,8 @@ _NOT_EXPRESSIBLE: Final = {
     "keyid-boolean": "it refuses a keyid unless it is a string",
     "bot-keyid-unknown": "no key has this name",
     "agent-octet": "a covered field has an octet that no base has",
+    "lookup-key-elsewhere": "no key has this name",
+    "lookup-string": "the member that is covered is not there",
     "time-date": "it reads RFC 8941, which has no dates",
     "host-missing": "its messages have an absolute URL",
     "target-absolute": "its messages have an absolute URL",

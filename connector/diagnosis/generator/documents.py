@@ -36,6 +36,11 @@ def _profile(*jwks: object, version: str = _VERSION, keys: str = "keys") -> dict
     return {"json": {"ucp": {"version": version}, keys: list(jwks)}}
 
 
+def _client(host: str, jwks: str) -> dict[str, Any]:
+    """Return a client's metadata: what it is called, and where its keys are."""
+    return {"json": {"client_id": url(host), "jwks_uri": jwks}}
+
+
 DOCUMENTS: Final[dict[str, dict[str, Any]]] = {
     PLATFORM: _profile(_ES256, public_jwk("platform-es384"), public_jwk("platform-ed25519")),
     # Versions and where keys stand
@@ -98,6 +103,19 @@ DOCUMENTS: Final[dict[str, dict[str, Any]]] = {
     url("key-ops-empty"): _profile(public_jwk("platform-2026", key_ops=[])),
     url("key-ops-text"): _profile(public_jwk("platform-2026", key_ops="verify")),
     url("kid-number"): _profile(public_jwk("platform-2026", kid=2026)),
+    # What Signature-Agent leads to
+    url("client"): _client("client", url("client-keys")),
+    url("client-keys"): _profile(public_jwk("platform-2026", kid=thumbprint("platform-2026"))),
+    url("client-of-profile"): _client("client-of-profile", url("web-bot-auth-es256")),
+    url("client-of-another"): _client("client", url("client-keys")),
+    url("client-without-keys"): {"json": {"client_id": url("client-without-keys")}},
+    url("client-inside"): _client("client-inside", "https://10.0.0.1/jwks.json"),
+    url("client-unversioned"): _client("client-unversioned", url("set-unversioned")),
+    url("set-unversioned"): {
+        "json": {"keys": [public_jwk("platform-2026", kid=thumbprint("platform-2026"))]}
+    },
+    url("client-keyless"): _client("client-keyless", url("set-keyless")),
+    url("set-keyless"): {"json": {"ucp": {"version": _VERSION}}},
     # Entries that cannot be used
     url("symmetric"): _profile({"kid": "platform-2026", "kty": "oct", "k": "AAECAwQFBgcICQoL"}),
     url("rsa"): _profile({"kid": "platform-2026", "kty": "RSA", "n": "xjlCRBqkOC2t", "e": "AQAB"}),

@@ -34,6 +34,7 @@ from connector.diagnosis.generator.topics import (
     profiles,
     requests,
     responses,
+    signature_agents,
     signatures,
     structured_fields,
     talos,
@@ -49,7 +50,7 @@ from connector.diagnosis.generator.twins import twin_of
 from connector.diagnosis.vectors import ANSWERED, FORMAT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from connector.diagnosis.generator.recipes import Case, Sent, Topic
 
@@ -76,6 +77,7 @@ TOPICS: Final[dict[str, Topic]] = {
     "profiles.json": profiles.TOPIC,
     "requests.json": requests.TOPIC,
     "responses.json": responses.TOPIC,
+    "signature_agents.json": signature_agents.TOPIC,
     "signatures.json": signatures.TOPIC,
     "structured_fields.json": structured_fields.TOPIC,
     "talos.json": talos.TOPIC,
@@ -112,15 +114,24 @@ def render(topic: Topic) -> bytes:
         "title": topic.title,
         "spec": _SPEC,
         "keys": {name: private_jwk(name) for name in SIGNERS if name in signers},
-        "documents": {
-            url: body
-            for url, body in DOCUMENTS.items()
-            if any(f'"{url}"' in value for value in named)
-        },
+        "documents": _documents(named),
         "cases": list(cases.values()),
     }
     text = _PAIR.sub(r"[\1, \2]", json.dumps(document, indent=1))
     return text.encode("ascii") + b"\n"
+
+
+def _documents(texts: Iterable[str]) -> Members:
+    """Return the documents that are named in these texts, and those that they name in turn."""
+    found: set[str] = set()
+    waiting = list(texts)
+    while waiting:
+        text = waiting.pop()
+        for url, body in DOCUMENTS.items():
+            if url not in found and f'"{url}"' in text:
+                found.add(url)
+                waiting.append(json.dumps(body))
+    return {url: body for url, body in DOCUMENTS.items() if url in found}
 
 
 def _signers(case: Case) -> dict[str, str]:

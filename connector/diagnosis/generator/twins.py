@@ -16,6 +16,10 @@ def _profile(*names: str, keys: str = "keys") -> dict[str, Any]:
     return {"json": {"ucp": {"version": _VERSION}, keys: jwks}}
 
 
+def _client(host: str) -> dict[str, Any]:
+    return {"json": {"client_id": url(host), "jwks_uri": url("client-keys")}}
+
+
 _PLATFORM: Final = _profile("platform-2026")
 _TWINS: Final[dict[str, dict[str, Any]]] = {
     url("low-order"): _profile("platform-ed25519"),
@@ -24,6 +28,12 @@ _TWINS: Final[dict[str, dict[str, Any]]] = {
     url("too-deep"): DOCUMENTS[url("deep")],
     url("signing-keys-text"): DOCUMENTS[url("signing-keys")],
     url("signing-keys-object"): DOCUMENTS[url("signing-keys")],
+    **{
+        url(host): _client(host)
+        for host in ("client-of-another", "client-without-keys", "client-inside")
+    },
+    url("set-unversioned"): DOCUMENTS[url("client-keys")],
+    url("set-keyless"): DOCUMENTS[url("client-keys")],
 }
 
 

@@ -74,15 +74,31 @@ class Surroundings:
         for url, place in self.places.items():
             self._hosts.setdefault(urlsplit(url).hostname or "", place)
         moved = json.loads(self.with_documents(json.dumps(case.settings, sort_keys=True)))
+        # Documents name others, and themselves.
+        self.places = {url: self._moved(place) for url, place in self.places.items()}
         digest = sha256(json.dumps(moved, sort_keys=True).encode()).hexdigest()[:10]
         self.label = f"m{digest}." if moved else ""
         self.settings: Mapping[str, Any] = json.loads(self.with_authority(json.dumps(moved)))
         rest = self.settings.get("endpoints", {}).get("rest", "/")
         self.endpoint = rest.rstrip("/") if rest.startswith("/") else ""
 
+    def _moved(self, place: Place) -> Place:
+        if "jwks_uri" not in _text(place):
+            return place
+        text = self.with_documents(_text(place))
+        return place._replace(document=place.document._replace(body=text.encode("ascii")))
+
     def named_in(self, request: WireRequest) -> list[Place]:
-        """Return the places at whose addresses a moved request has something looked for."""
+        """Return the places at whose addresses a moved request has something looked for.
+
+        What is found there may name another one.
+        """
         text = b"\n".join(value for _, value in request.headers).decode("latin-1")
+        named = self._at(text)
+        led = [place for each in named for place in self._at(_text(each)) if place not in named]
+        return [*named, *led]
+
+    def _at(self, text: str) -> list[Place]:
         return [place for place in self.places.values() if f"//{place.address}:" in text]
 
     def with_documents(self, text: str) -> str:
@@ -106,6 +122,11 @@ class Surroundings:
         if scheme.lower() == "https:":
             scheme = own.upper() if scheme.isupper() else own
         return "".join((scheme, match["slashes"], match["user"] or "", authority, rest))
+
+
+def _text(place: Place) -> str:
+    """Return what the document says; of a fault nothing."""
+    return (place.document.body or b"").decode("ascii")
 
 
 def _pinned(settings: Mapping[str, Any]) -> set[str]:

@@ -100,14 +100,13 @@ def test_what_is_repaired_is_the_accepted_case(name: str, number: int) -> None:
     assert whole == positive
 
 
+_NAMING = ("UCP-Agent", "Signature-Agent", "Host", "Signature", "Request-Signature")
+
+
 def _without_names(case: Members) -> None:
     """Take out what names a document, and the signatures that cover it."""
     for message in (case["request"], case.get("response", {"headers": []})):
-        message["headers"] = [
-            line
-            for line in message["headers"]
-            if line[0] not in ("UCP-Agent", "Host", "Signature", "Request-Signature")
-        ]
+        message["headers"] = [line for line in message["headers"] if line[0] not in _NAMING]
     if "response" in case and case.get("kind") == "ap2":
         del case["response"]["body"]
 
