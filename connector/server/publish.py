@@ -40,7 +40,7 @@ def _sources(merchant: Merchant) -> dict[str, Path | str]:
     return {PROFILE_PATH: first, **profile.leaves}
 
 
-def _declaring(lane: Lane, path: str) -> Callable[[dict[str, Any]], None] | None:
+def _declaring(lane: Lane, path: str) -> Callable[[dict[str, Any]], Awaitable[None]] | None:
     """Return what takes a document's capabilities to where they say which members are known."""
     validation = lane.validation
     if validation is None:

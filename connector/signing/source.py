@@ -27,7 +27,7 @@ async def keep_published(
     path: str,
     read: Callable[[], Awaitable[bytes]],
     authorities: Iterable[str],
-    heard: Callable[[dict[str, Any]], None] | None = None,
+    heard: Callable[[dict[str, Any]], Awaitable[None]] | None = None,
 ) -> None:
     """Read one document now and every minute; an unreadable one leaves the old copy in place.
 
@@ -47,7 +47,7 @@ async def keep_published(
         else:
             pause, last_complaint = _REFRESH, ""
             if heard is not None:
-                heard(read_document(body))
+                await heard(read_document(body))
             if not warned:
                 warned = True
                 for endpoint in foreign_endpoints(read_document(body), authorities):

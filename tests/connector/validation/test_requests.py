@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import threading
 
 import pytest
 
@@ -96,11 +98,11 @@ def test_the_capabilities_of_all_the_merchants_documents_count() -> None:
         return validation.judge(body, "create_cart", VERSION, call=False)
 
     assert told() == "$[*]: unknown_member"  # every extension, until a document is read
-    validation.declare("/.well-known/ucp", ["dev.ucp.shopping.cart"])
+    asyncio.run(validation.declare("/.well-known/ucp", ["dev.ucp.shopping.cart"]))
     assert told() == "$.discounts: unknown_member; $[*]: unknown_member"
-    validation.declare("/leaf", ["dev.ucp.shopping.discount"])
+    asyncio.run(validation.declare("/leaf", ["dev.ucp.shopping.discount"]))
     assert told() == "$[*]: unknown_member"
-    validation.declare("/leaf", ["dev.ucp.shopping.discount", "com.example.x"])
+    asyncio.run(validation.declare("/leaf", ["dev.ucp.shopping.discount", "com.example.x"]))
     assert told() == ""
 
 
@@ -124,13 +126,40 @@ def test_a_mistake_of_ours_is_refused_where_bodies_are_and_quotes_none(
 def test_merchants_who_declare_the_same_share_their_schemas() -> None:
     one, other = (_validation(_Counts(), enforce=False) for _ in range(2))
     for each in (one, other):
-        each.declare("/.well-known/ucp", ["dev.ucp.shopping.cart"])
+        asyncio.run(each.declare("/.well-known/ucp", ["dev.ucp.shopping.cart"]))
     assert one._checker._schemas is other._checker._schemas
 
 
 def test_nothing_is_made_again_where_nothing_changed() -> None:
     validation = _validation(_Counts(), enforce=False)
-    validation.declare("/.well-known/ucp", ["dev.ucp.shopping.cart"])
+    asyncio.run(validation.declare("/.well-known/ucp", ["dev.ucp.shopping.cart"]))
     before = validation._checker
-    validation.declare("/.well-known/ucp", ["dev.ucp.shopping.cart"])
+    asyncio.run(validation.declare("/.well-known/ucp", ["dev.ucp.shopping.cart"]))
     assert validation._checker is before
+
+
+def test_the_last_documents_that_were_read_count_whichever_is_compiled_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    validation = _validation(_Counts(), enforce=False, refuse=True)
+    make, compiled = validation._make, threading.Event()
+
+    def slow(capabilities: frozenset[str] | None) -> Checker:
+        # The first set waits until the second is done.
+        if len(capabilities or ()) == 1:
+            assert compiled.wait(10)
+        checker = make(capabilities)
+        compiled.set()
+        return checker
+
+    monkeypatch.setattr(validation, "_make", slow)
+
+    async def declare_both() -> None:
+        await asyncio.gather(
+            validation.declare("/.well-known/ucp", ["com.example.a"]),
+            validation.declare("/leaf", ["com.example.b"]),
+        )
+
+    asyncio.run(declare_both())
+    body = text({**REQUESTS["create_cart"], "com.example.a": 1, "com.example.b": 1})
+    assert validation.judge(body, "create_cart", VERSION, call=False) == ""
