@@ -40,8 +40,8 @@ from connector.server.process import (
 from connector.server.publish import keep_all_published
 from connector.server.resolutions import keep_writing_down, teller
 from connector.server.signing_keys import SigningKeys
-from connector.server.validating import build_validation, unjudged
-from connector.settings.inert import inert_settings
+from connector.server.standing_warnings import warnings_of
+from connector.server.validating import build_validation
 from connector.signing.key_document import KeyFileError
 from connector.store.embedded import EmbeddedServer, EmbeddedStoreError
 from connector.store.targets import parse_target
@@ -51,7 +51,7 @@ from connector.transports.problems import ProblemRenderer
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from connector.ingress.front import Ingress
     from connector.settings.schema import Settings
@@ -120,7 +120,7 @@ async def _serve(
         fault=asked.at,
     )
     fault = [] if asked == Faults() else [f"{SWITCH} is set: this process is made to fail"]
-    warnings = [*_warnings(settings), *fault]
+    warnings = [*warnings_of(settings), *fault]
 
     def take(followed: Followed) -> None:
         for name, lane in lanes.items():
@@ -130,7 +130,7 @@ async def _serve(
         platform_keys.follow(followed.settings)
         if followed.changes:
             admissions.mcp.streams.interrupt()
-        warnings[:] = [*_warnings(followed.settings), *fault]
+        warnings[:] = [*warnings_of(followed.settings), *fault]
 
     health = Health(
         warnings,
@@ -245,47 +245,3 @@ def _admin_config(
         tell=tell,
     )
     return uvicorn.Config(application, timeout_graceful_shutdown=1, **uvicorn_options())
-
-
-def _warnings(settings: Settings) -> list[str]:
-    """What an operator should know of at start and on the health page."""
-    found = [
-        f"merchant {each.id}: insecure_observe forwards requests that do not verify"
-        for each in settings.merchants
-        if each.enforcement.signatures == "insecure_observe"
-    ]
-    if settings.discovery.insecure_allow_loopback_profiles:
-        found.append("insecure_allow_loopback_profiles accepts profiles from this machine")
-    found += [
-        f"merchant {each.id}: {platform.profile} may sign with a scheme that binds less than a"
-        " signature of today does"
-        for each in settings.merchants
-        for platform in each.platforms.registered
-        if set(platform.schemes or getattr(settings.tiers, platform.tier).schemes) != {"rfc9421"}
-    ]
-    found += _named_by_nobody(settings)
-    found += unjudged(settings)
-    inert = inert_settings(settings)
-    if inert:
-        found.append(f"these settings have no effect yet: {', '.join(inert)}")
-    return found
-
-
-def _named_by_nobody(settings: Settings) -> list[str]:
-    """What an older scheme signs names no merchant: it may be good for one of them only."""
-    owners: dict[str, str] = {}
-    found = []
-    for merchant in settings.merchants:
-        for platform in merchant.platforms.registered:
-            schemes = platform.schemes or getattr(settings.tiers, platform.tier).schemes
-            first = owners.setdefault(platform.profile, merchant.id) if _older(schemes) else None
-            if first not in (None, merchant.id):
-                found.append(
-                    f"merchant {merchant.id}: {platform.profile} may sign with a scheme that names"
-                    f" no merchant, at {first}, too: what it signs for one could be sent to both"
-                )
-    return found
-
-
-def _older(schemes: Iterable[str]) -> bool:
-    return any(scheme != "rfc9421" for scheme in schemes)

@@ -66,8 +66,9 @@ class OpenStreams:
 
         A stream that nobody ends would outlive its caller's registration, and its key.
         """
-        self._ending.set()
-        self._ending = asyncio.Event()
+        if not self._ending.is_set():
+            self._ending.set()
+            self._ending = asyncio.Event()
 
     def end(self) -> None:
         """End all streams in order; their callers may come again, elsewhere."""
