@@ -85,8 +85,7 @@ async def _judged(
     received = note(checks, "wire and authority", lambda: judge.receive(request))
     if received is None:
         return None, tuple(checks), []
-    calls = judge.calls_tool(received)
-    route = None if calls else note(checks, "path", lambda: judge.route(received))
+    asked = note(checks, "path", lambda: judge.ask(received))
     candidates: list[tuple[Candidate, Signature | None]] = []
     proven: tuple[Caller, Examined] | None = None
     if b"signature-input" not in received.request.headers.index and carries_older(received.request):
@@ -99,7 +98,7 @@ async def _judged(
             candidates.append((candidate, signature))
             proven = proven or proof
     note(checks, "media type", lambda: check_media(received.request))
-    if proven is None or route is None:
+    if proven is None or asked is None:
         checks.append(Check("operation and permission", NOT_REACHED))
     else:
         caller, examined = proven

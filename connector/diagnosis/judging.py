@@ -19,6 +19,7 @@ from connector.platforms.agent import agent_reader
 from connector.platforms.budgets import Lane
 from connector.platforms.discovery import Discovery
 from connector.server.build import build_authenticator, build_transport, wire_limits
+from connector.server.mcp import build_mcp
 from connector.settings.loading import settings_from
 from connector.steps import Received
 from connector.transports.media import check_media
@@ -32,8 +33,9 @@ if TYPE_CHECKING:
     from connector.diagnosis.vectors import WireRequest
     from connector.egress.fetch import Fetch
     from connector.settings.schema import Settings
-    from connector.steps import Caller, Operation, RawHeaders, Route
-    from connector.transports.operations import OperationRule
+    from connector.steps import Caller, Operation, RawHeaders
+    from connector.transports.mcp import McpCall
+    from connector.transports.rest import RestCall
 
 _PEER: Final = "192.0.2.1"  # RFC 5737: an address for documentation
 _PROFILES: Final = 64
@@ -91,7 +93,7 @@ class Judge:
             (name, merchant.id, merchant.scheme) for name in merchant.authorities
         )
         self._transport = build_transport(merchant)
-        self._mcp = merchant.endpoints.mcp
+        self._mcp = build_mcp(settings, merchant, None)
         self._agent_url = agent_reader(
             allow_loopback=settings.discovery.insecure_allow_loopback_profiles
         )
@@ -115,20 +117,14 @@ class Judge:
         )
         return Received(message, found.merchant, _PEER, self._now, 0.0)
 
-    def calls_tool(self, received: Received) -> bool:
-        """Whether the request goes to the MCP endpoint.
-
-        Of such a one the signature is judged and nothing more: the gateway does not serve MCP yet,
-        so neither is the call in the body read nor its operation named.
-        """
-        target = received.request.target
-        return self._mcp is not None and target.partition("?")[0] == self._mcp
-
-    def route(self, received: Received) -> Route:
-        """Check the path's shape; raises Refusal."""
+    def ask(self, received: Received) -> RestCall | McpCall:
+        """Take what the request asks for, by its path; raises Refusal."""
+        request = received.request
+        if self._mcp is not None and self._mcp.serves(request.target):
+            return self._mcp.ask(request)
         if self._transport is None:
             raise Refusal("unknown_operation", "endpoint_off", "the REST endpoint is off")
-        return self._transport.route(received.request)
+        return self._transport.ask(request)
 
     async def published_keys(self, received: Received) -> KeySet | None:
         """Return the keys of the profile that the request names; None where there are none."""
@@ -146,14 +142,11 @@ class Judge:
         """Decide the request as the gateway would."""
         try:
             received = self.receive(request)
-            calls = self.calls_tool(received)
-            if not calls:
-                self.route(received)
+            self.ask(received)
             examined = self.examine(received)
             check_media(received.request)
             caller = await self.authenticator.prove(received, examined)
-            if not calls:
-                self.admit(received, caller, examined.policy)
+            self.admit(received, caller, examined.policy)
         except Refusal as refusal:
             return Refused(refusal.code.name, refusal.reason, refusal.explanation)
         base = caller.signature_base.decode()
@@ -161,27 +154,18 @@ class Judge:
 
     def examine(self, received: Received) -> Examined:
         """Judge the candidates by what the head says; raises Refusal."""
-        rule = self._rule(received)
-        writes = rule is not None and rule.kind == "write"
-        return self.authenticator.examine(received, writes=writes)
+        try:
+            asked = self.ask(received)
+        except Refusal:
+            # Its path is refused before; its signatures are judged all the same, to explain them.
+            return self.authenticator.examine(received, writes=False)
+        return self.authenticator.examine(received, writes=asked.writes, in_body=asked.in_body)
 
     def admit(self, received: Received, caller: Caller, policy: Policy) -> Operation:
         """Name the operation and hold it against what the caller may do; raises Refusal."""
-        if self._transport is None:
-            raise Refusal("unknown_operation", "endpoint_off", "the REST endpoint is off")
-        rule = self._rule(received)
-        operation = self._transport.operation(received.request, rule, caller.version)
+        operation = self.ask(received).operation(caller)
         permit(policy, operation)
         return operation
-
-    def _rule(self, received: Received) -> OperationRule | None:
-        """Return the row that the request names; None where its path is of another shape."""
-        if self._transport is None:
-            return None
-        try:
-            return self._transport.rule(received.request, self._transport.route(received.request))
-        except Refusal:
-            return None
 
 
 def framed(request: WireRequest) -> RawHeaders:

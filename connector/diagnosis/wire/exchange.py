@@ -102,7 +102,9 @@ class _Answer(asyncio.Protocol):
 
 def _code(body: bytes) -> str:
     try:
-        code = json.loads(body)["code"]
+        document = json.loads(body)
+        # Over MCP it is in a JSON-RPC error.
+        code = document["error"]["data"]["code"] if "error" in document else document["code"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return ""
     return code if isinstance(code, str) and code in CODES else ""

@@ -1,7 +1,4 @@
-"""Requests to the MCP endpoint: HTTP like any other, and signed like any other.
-
-Only their signatures are judged: what the JSON-RPC call in the body asks for is not read.
-"""
+"""Requests to the MCP endpoint: HTTP like any other, and signed like any other."""
 
 from __future__ import annotations
 
@@ -84,7 +81,7 @@ def _bad(
 
 
 TOPIC: Final = Topic(
-    "MCP: JSON-RPC over HTTP. Only the signature is judged, not the call",
+    "MCP: JSON-RPC over HTTP, signed like any other request",
     (
         _good("write", "A call that completes a checkout, with its key in the header.", _WRITE),
         _good("read", "A call that reads carries no Idempotency-Key.", _READ),
