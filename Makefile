@@ -68,7 +68,8 @@ faults: venv ## Kill and pause gateways at every step, fifty times each (a quart
 
 bench: venv ## Measure the gateway beside the alternatives, and its audit log (minutes)
 	@status=0; $(BIN)/python -m bench || status=$$?; \
-		$(BIN)/python -m bench.audit || status=$$?; exit $$status
+		$(BIN)/python -m bench.audit || status=$$?; \
+		$(BIN)/python -m bench.discovery || status=$$?; exit $$status
 
 fuzz: venv ## Fuzz the parsers of canonical/ under atheris, a minute each
 	@$(BIN)/python -c "import atheris" 2>/dev/null || { \
