@@ -87,6 +87,12 @@ def test_a_bad_file_and_what_needs_a_restart_are_named_and_all_goes_on_as_before
         gateway.process.send_signal(signal.SIGHUP)
         while gateway.admin("/readyz").document()["warnings"]:
             pass
+        older = Platform("https://older.example/.well-known/ucp").registration(schemes=["talos"])
+        put(tmp_path / "platforms" / "older.yaml", older)
+        gateway.process.send_signal(signal.SIGHUP)
+        while not (warnings := gateway.admin("/readyz").document()["warnings"]):
+            pass
+        assert "older.example" in warnings[0]
         put(tmp_path / "connector.yaml", configuration({**shop, "path_ids": "encoded"}))
         gateway.process.send_signal(signal.SIGHUP)
         gateway.warned("in force only after a restart: merchants[0].path_ids")

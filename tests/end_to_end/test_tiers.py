@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pytest
 
+from canonical import load_key
+from tests.end_to_end import audit_log
 from tests.end_to_end.gateway import configuration, running_gateway
 from tests.end_to_end.platform import ORDERS, Draft, Platform
 from tests.end_to_end.raw_server import RawServer, answer
@@ -15,6 +17,7 @@ from tests.end_to_end.test_older_schemes import detached
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from tests.end_to_end.gateway import RunningGateway
     from tests.end_to_end.merchant import Merchant
@@ -149,20 +152,15 @@ def test_the_tier_stands_on_the_forwarded_request(
 
 
 def test_the_budget_of_fetches_is_that_of_strangers_alone(
-    merchant: Merchant, tmp_path_factory: pytest.TempPathFactory
+    merchant: Merchant, tmp_path: Path
 ) -> None:
     with RawServer() as first, RawServer() as second, RawServer() as third:
-        platforms = []
-        for host in (first, second, third):
-            platform = Platform(f"{host.origin}/ucp", "fetched-2026")
-            host.default = answer(platform.profile())
-            platforms.append(platform)
-        stranger, late, known = platforms
+        stranger, late, known = map(fetched_from, (first, second, third))
         shop = merchant.settings(platforms={"registered": [{"profile": known.profile_url}]})
         settings = configuration(
             shop, discovery={"insecure_allow_loopback_profiles": True, "budget": "1/h"}
         )
-        with running_gateway(tmp_path_factory.mktemp("gateway"), settings) as gateway:
+        with running_gateway(tmp_path, settings) as gateway:
             assert gateway.ask(stranger.signed().wire()).status == 200
             answered = gateway.ask(late.signed().wire())
             assert (answered.status, answered.document()["code"]) == (503, "discovery_pending")
@@ -170,3 +168,20 @@ def test_the_budget_of_fetches_is_that_of_strangers_alone(
             assert second.requests == []
             seen = [each.values("UCP-Verified-Tier")[0] for each in merchant.requests]
             assert seen == ["discovered", "registered"]
+    # Of the registered one the audit log has the keys that it publishes.
+    (record,) = [
+        each for each in audit_log.whole(tmp_path) if each.get("action") == "platform_keys_changed"
+    ]
+    assert record["details"] == {
+        "profile": known.profile_url,
+        "merchants": ["shop"],
+        "first": True,
+        "added": [load_key(known.jwk).thumbprint],
+    }
+
+
+def fetched_from(host: RawServer) -> Platform:
+    """Return a platform whose profile is at ``host``."""
+    platform = Platform(f"{host.origin}/ucp", "fetched-2026")
+    host.default = answer(platform.profile())
+    return platform
