@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from canonical import KeyNotFound
+from canonical import KeyNotFound, Request
+from connector.egress.fetch import FetchedDocument
 from connector.egress.urls import DocumentKind, normalise
 from connector.errors import Refusal
 from connector.platforms.fleet_document import FleetSeal, NotOurs, contents_digest
 from connector.platforms.key_directory import DIRECTORY_PATH, MAX_SIGNATURES
 from connector.platforms.key_sources import read_document
+from connector.signing.directory import KeyDirectory
 from tests.connector.platforms.directories import (
     COVERS,
     ED25519,
@@ -24,9 +26,9 @@ from tests.connector.platforms.directories import (
     key_set,
 )
 from tests.connector.platforms.profiles import fetched, jwk
+from tests.connector.signing.samples import current, signing_key
 
 if TYPE_CHECKING:
-    from connector.egress.fetch import FetchedDocument
     from connector.egress.urls import ProfileUrl
     from connector.platforms.documents import Profile
 
@@ -229,6 +231,21 @@ def test_another_body_with_the_same_signatures_is_refused() -> None:
 def test_more_signatures_than_are_checked_prove_nothing_more() -> None:
     document = directory(key_set(entry(ED25519)), *[ES256] * MAX_SIGNATURES, ED25519)
     assert reason(DIRECTORY, document) == "directory_unsigned"
+
+
+def test_the_directory_that_a_gateway_publishes_is_one() -> None:
+    ours = [signing_key(0, 0), signing_key(0, 0, algorithm="ES384")]
+    published = KeyDirectory(current(*ours), ["agent.example", "other.example"])
+
+    def served(authority: str) -> FetchedDocument:
+        asked = Request(method="GET", target=DIRECTORY_PATH, headers=[("Host", authority)])
+        answer = published.answer(asked)
+        assert isinstance(answer.body, bytes)
+        return FetchedDocument(answer.body, "", "", answer.headers)
+
+    found = {key.thumbprint for key in read(DIRECTORY, served("agent.example")).keys}
+    assert found == {each.key.thumbprint for each in ours}
+    assert reason(DIRECTORY, served("other.example")) == "directory_unsigned"
 
 
 # Between replicas
