@@ -142,8 +142,11 @@ class Fleet:
             await self._settle(url, lease, grace=self._grace, spent=False)
 
     async def failed(self, url: ProfileUrl, lease: Lease) -> None:
-        """Tell the others that a fetch came to nothing."""
-        await self._settle(url, lease, grace=0, spent=True)
+        """Tell the others that a fetch came to nothing.
+
+        That may be this process's own fault: a refresh that failed is spent for it alone.
+        """
+        await self._settle(url, lease, grace=0, spent=False)
 
     def waits_for(self, url: str) -> bool:
         """Whether a signature that verifies with this URL's document would let it be shared."""

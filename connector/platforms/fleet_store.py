@@ -166,7 +166,8 @@ class FleetStore:
             self._refuse("rolled_back", "a newer one was in its place before")
             return None
         self._newest.put(hash(url.url), profile.fetched_at)
-        return profile
+        # By our clock it may have come that much sooner, and then knows nothing later.
+        return profile._replace(received_at=profile.received_at - SKEW)
 
     def _refuse(self, result: str, why: str) -> None:
         self.results[result] += 1

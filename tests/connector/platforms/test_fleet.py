@@ -224,6 +224,45 @@ def test_one_refresh_for_each_unknown_kid_and_floor(store: StoreServer) -> None:
     asyncio.run(scenario())
 
 
+def test_a_refresh_that_failed_is_spent_for_nobody_else(store: StoreServer) -> None:
+    async def scenario() -> None:
+        world = World()
+        world.publish("a")
+        async with running_replicas(world, store.unix_url, 2) as (first, second):
+            assert await all_serve([first, second]) == {"served": 2}
+            world.now += 100
+            failing, world.documents = world.documents, {}
+            assert await first.serve("b") == "profile_unreachable"
+            world.documents = failing
+            world.publish("a", "b")
+            assert await second.serve("b") == "served"
+            # The first one has spent its own, and takes what the second one shared.
+            await eventually(lambda: second.results.get("kept") == 1)
+            world.now += PAUSE + 0.5
+            assert await first.serve("b") == "served"
+            assert len(world.fetches) == 3
+
+    asyncio.run(scenario())
+
+
+def test_a_clock_that_is_ahead_makes_no_document_newer_than_it_is(store: StoreServer) -> None:
+    async def scenario() -> None:
+        world = World()
+        world.publish("a")
+        async with running_replicas(world, store.unix_url, 2) as (first, second):
+            assert await all_serve([first, second]) == {"served": 2}
+            world.now += 100
+            world.publish("a", "b")
+            assert await first.serve("b") == "served"
+            await eventually(lambda: first.results.get("kept") == 2)
+            # The first one's clock is 20 s ahead: what it got just now is older than what is asked.
+            world.now -= 20
+            world.publish("a", "b", "c")
+            assert await second.serve("c") == "served"
+
+    asyncio.run(scenario())
+
+
 def test_a_refresh_that_changed_what_is_known_is_not_spent_for_the_others(
     store: StoreServer,
 ) -> None:
