@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from connector.server.admissions import registered_plans
 from connector.server.auditing import settings_digest
 from connector.server.registry_changes import changes
+from connector.server.standing_warnings import warnings_of
 from connector.server.terms import merchant_terms
 from connector.settings.base import Section
 from connector.settings.checks import check
 from connector.settings.errors import ConfigurationError
 from connector.settings.files import stamp_of
 from connector.settings.loading import load_settings
-from connector.settings.registrations import RegistrationFiles, files_in
+from connector.settings.registrations import RegistrationFiles, stamps_in
 from connector.settings.shape import show_path
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ FOLLOWED: Final = (
 )
 """What of ``merchants[].platforms`` is followed: all of it that ``Terms`` and plans are made of."""
 
-_Seen = tuple[tuple[Path, "Stamp | None"], ...]
+_Seen = list[tuple[str, "Stamp | None"]]
 
 _logger: Final = logging.getLogger(__name__)
 
@@ -66,6 +67,8 @@ class Followed(NamedTuple):
     digest: str
     """Of the settings, as records name it."""
     changes: list[Change]
+    warnings: list[str]
+    """What an operator should know of from now on."""
     restart: tuple[str, ...]
     """Settings that changed and are not followed."""
 
@@ -91,7 +94,7 @@ class Following:
         self._base = load_settings(path, environ)
         self._seen: _Seen = self._look()
         if self._path is not None:
-            self._seen = ((self._path, stamp), *self._seen[1:])
+            self._seen[0] = ("", stamp)
         self.settings = self._files.join(self._base, str(path)).settings
         self._failed: tuple[tuple[str, ...], float] | None = None
         self._restart: tuple[str, ...] = ()
@@ -156,12 +159,12 @@ class Following:
 
     def _look(self) -> _Seen:
         """Return what changes when a file does: the configuration's, a folder's, one in it."""
-        paths = [] if self._path is None else [self._path]
+        seen: _Seen = [] if self._path is None else [("", stamp_of(self._path))]
         for folder in dict.fromkeys(each.platforms.directory for each in self._base.merchants):
             if folder is not None:
                 with contextlib.suppress(ConfigurationError):
-                    paths += files_in(folder)
-        return tuple((path, stamp_of(path)) for path in paths)
+                    seen += stamps_in(folder)
+        return seen
 
     def _read(self) -> Followed:
         base = load_settings(self._path, self._environ) if self._again else self._base
@@ -183,6 +186,7 @@ class Following:
                 {each.id: registered_plans(settings, each) for each in settings.merchants},
                 settings_digest(settings),
                 changes(self.settings, settings),
+                warnings_of(settings),
                 tuple(_differing(settings, loaded, ())),
             )
         except ValueError as error:

@@ -130,7 +130,7 @@ async def _serve(
         platform_keys.follow(followed.settings)
         if followed.changes:
             admissions.mcp.streams.interrupt()
-        warnings[:] = [*warnings_of(followed.settings), *fault]
+        warnings[:] = [*followed.warnings, *fault]
 
     health = Health(
         warnings,

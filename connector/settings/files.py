@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from typing import TYPE_CHECKING, Any
 
@@ -38,13 +39,13 @@ def without_nulls(value: Any) -> Any:
     return value
 
 
-def stamp_of(path: Path) -> Stamp | None:
+def stamp_of(path: Path | str) -> Stamp | None:
     """Return what tells a changed file from an unchanged one; None where there is none.
 
     A pipe is none, for it can be read once only.
     """
     try:
-        found = path.stat()
+        found = os.stat(path)  # noqa: PTH116 - of thousands of names each second, no paths are made
     except (OSError, ValueError):
         return None
     if not stat.S_ISREG(found.st_mode):

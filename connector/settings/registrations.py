@@ -109,6 +109,16 @@ class RegistrationFiles:
 
 def files_in(folder: Path) -> list[Path]:
     """Return a folder's files in the order of their names; raises ConfigurationError."""
+    return [folder / name for name in _names_in(folder)]
+
+
+def stamps_in(folder: Path) -> list[tuple[str, Stamp | None]]:
+    """Return what changes when a folder's files do; raises ConfigurationError."""
+    start = f"{folder}/"
+    return [(name, stamp_of(start + name)) for name in _names_in(folder)]
+
+
+def _names_in(folder: Path) -> list[str]:
     try:
         names = sorted(
             name
@@ -120,7 +130,7 @@ def files_in(folder: Path) -> list[Path]:
         raise ConfigurationError([f"{folder}: cannot be read: {reason}"]) from error
     if len(names) > MAX_FILES:
         raise ConfigurationError([f"{folder}: has more than {MAX_FILES} files"])
-    return [folder / name for name in names]
+    return names
 
 
 def _with(merchant: Merchant, platforms: list[RegisteredPlatform]) -> Merchant:
