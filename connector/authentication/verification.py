@@ -45,7 +45,7 @@ from connector.errors import Refusal
 from connector.steps import Caller, Times
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from canonical import Key, KeySet, Request, Signature
     from connector.authentication.policy import Policy
@@ -246,8 +246,7 @@ class Authenticator:
                     received.request, examined, signatures, known, agent
                 )
                 if isinstance(outcome, Fault) and outcome.code == "key_not_found":
-                    kids = frozenset(str(each.parameters["keyid"]) for each in signatures)
-                    known = await lookup.newer(known, kids)
+                    known = await lookup.newer(known, _kids(examined, signatures))
                     outcome = await self._verify_any(
                         received.request, examined, signatures, known, agent
                     )
@@ -442,3 +441,10 @@ class Authenticator:
 
 def _revoked() -> Fault:
     return fault("key", "signature_invalid", "key_revoked", "the key is revoked here")
+
+
+def _kids(examined: Examined, signatures: Sequence[Signature]) -> frozenset[str]:
+    """Return the kids that a key is looked for by."""
+    if examined.older is not None:
+        return frozenset([examined.older.kid])
+    return frozenset(str(each.parameters["keyid"]) for each in signatures)

@@ -72,8 +72,8 @@ class Profiles:
         now: float,
         kids: frozenset[str] = frozenset(),
     ) -> FixedProfile:
-        del peer, registered, now, kids
-        self.asked.append(f"refresh {url.url}")
+        del peer, registered, now
+        self.asked.append(f"refresh {url.url} for {', '.join(sorted(kids))}")
         return self.profile._replace(keys=self.later) if self.later else self.profile
 
     def verified(self, url: str, keys: KeySet) -> None:

@@ -227,7 +227,11 @@ def test_the_key_has_to_be_there_to_be_of_the_right_kind_and_not_revoked() -> No
 def test_keys_that_are_not_pinned_come_from_the_profile_with_one_refresh() -> None:
     profiles = Profiles(public_keys(ED25519), at_hand=False, later=public_keys(KEY))
     assert decide(detached(), allowing("detached-jws", pinned=False), profiles=profiles).keyid
-    assert profiles.asked == [f"resolve {URL}", f"refresh {URL}", f"verified {URL}"]
+    assert profiles.asked == [
+        f"resolve {URL}",
+        f"refresh {URL} for {KEY['kid']}",
+        f"verified {URL}",
+    ]
 
 
 @pytest.mark.parametrize("kid", ["", "k" * 257, "schl\u00fcssel", "\ud800", "a\nb", "\x7f"])

@@ -368,13 +368,13 @@ def test_a_profile_that_is_not_at_hand_is_resolved_and_remembered_once_it_verifi
 def test_an_unknown_kid_asks_for_the_profile_once_more() -> None:
     profiles = Profiles(public_keys(ED25519), later=public_keys(KEY))
     assert prove(signed(), authenticator(profiles)).keyid == "platform-2026"
-    assert profiles.asked == [f"refresh {URL}", f"verified {URL}"]
+    assert profiles.asked == [f"refresh {URL} for platform-2026", f"verified {URL}"]
 
 
 def test_a_kid_that_stays_unknown_is_not_found_and_never_counts_as_verified() -> None:
     profiles = Profiles(public_keys(ED25519))
     assert refusal(signed(), authenticator(profiles)) == ("key_not_found", "key_not_found")
-    assert profiles.asked == [f"refresh {URL}"]
+    assert profiles.asked == [f"refresh {URL} for platform-2026"]
 
 
 def test_pinned_keys_are_used_and_nothing_is_fetched() -> None:
