@@ -425,6 +425,13 @@ def test_a_key_must_be_named_by_its_thumbprint_wherever_it_is_found() -> None:
     assert refused == ("signature_invalid", "bot_auth_keyid")
 
 
+@pytest.mark.parametrize("jwks", ["http://127.0.0.1/x", "https://127.0.0.1/x", "https://[::1]/x"])
+def test_metadata_lead_to_no_inner_place(jwks: str) -> None:
+    network = Network({CARD: metadata(jwks=jwks)})
+    assert network.refusal(request(CIMD)) == ("profile_malformed", "metadata_url")
+    assert network.asked == [CARD]
+
+
 def test_a_failure_of_ours_on_the_way_to_the_keys_is_ours() -> None:
     network = Network(
         {CARD: metadata(), SET: Refusal("discovery_pending", "resolver_failed", "no answer")}
