@@ -162,3 +162,23 @@ def test_nothing_that_did_not_verify_is_shared(
     keys = fleet.store.ask("KEYS", "*")
     assert all(key.startswith(b"ucp1:{") and fleet.store.ask("PTTL", key) > 0 for key in keys)
     assert not [key for key in keys if b"127.0.0.1" in key]
+
+
+def test_without_its_store_each_gateway_reads_on_and_fetches_for_itself(
+    fleet: Fleet, merchant: Merchant, host: RawServer
+) -> None:
+    platform = published(host)
+    assert fleet.gateways[0].ask(platform.signed().wire()).status == 200
+    fleet.store.pause()
+    try:
+        for gateway in fleet.gateways:
+            assert gateway.ask(platform.signed().wire()).status == 200
+        # The two others had nothing yet, and could not know what the first one has.
+        assert len(host.requests) == 3
+    finally:
+        fleet.store.resume()
+    assert len(merchant.requests) == 4
+    for gateway in fleet.gateways:
+        gateway.await_ready()
+    assert codes(fleet, *(platform.signed() for _ in range(9))) == {"": 9}
+    assert len(host.requests) == 3
