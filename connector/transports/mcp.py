@@ -43,8 +43,9 @@ _NOTIFICATIONS: Final = "notifications"
 _KEY_OPTIONAL: Final = frozenset(
     {"create_checkout", "update_checkout", "create_cart", "update_cart"}
 )
-_MAX_ECHOED: Final = 16 * 1024
-"""Octets of a body that nobody verified in which the id is looked for, to put it into a refusal."""
+_MAX_UNVERIFIED: Final = 16 * 1024
+"""Most octets of a body that are read before anybody verified it: for the profile that is not in
+UCP-Agent, and for the id of a call that is refused. Reading takes time, and anybody can ask."""
 # A URL in a structured field's string needs no escapes.
 _URL: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,2048}")
 _EVENTS: Final = b"text/event-stream"
@@ -104,7 +105,7 @@ class McpTransport:
 
         In a long body that nobody verified it is not looked for: its id is null.
         """
-        found = request_id(body) if body and (verified or len(body) <= _MAX_ECHOED) else None
+        found = request_id(body) if body and (verified or len(body) <= _MAX_UNVERIFIED) else None
         if found is not None and len(found) > MAX_ID:
             found = None
         return self.problems.render(refusal, found, audit_id)
@@ -205,6 +206,12 @@ class McpCall:
         return self._message
 
     def _agent(self) -> list[bytes] | None:
+        if len(self._request.body) > _MAX_UNVERIFIED:
+            raise Refusal(
+                "invalid_profile_url",
+                "agent_missing",
+                f"a call of more than {_MAX_UNVERIFIED} octets needs a UCP-Agent",
+            )
         profile = self._read().profile
         return None if profile is None else [_as_header(profile)]
 

@@ -7,14 +7,19 @@ from typing import Any, Final
 
 from canonical import CanonicalError, canonicalize
 from canonical.jcs import parse_json
-from connector.transports.json_members import is_deep, read_object
+from connector.transports.json_members import JsonObject, is_deep, read_object
 
 # The digests of one key are compared with each other, and REST names the same operations. These
 # begin what is hashed, none begins another, and what REST hashes begins with "rest:". So a body
 # that happens to be the canonical text of another call is still no repetition of it, and a call
 # is never answered with what was recorded over REST.
 _CALL: Final = b"mcp-call:"
+_LONG: Final = b"mcp-long:"
 _RAW: Final = b"mcp-raw:"
+
+MAX_CANONICAL: Final = 16 * 1024
+"""Most octets of a call of which the canonical form is made: it takes a millisecond for each KiB,
+and nobody else is served meanwhile."""
 
 _MESSAGE: Final = {"jsonrpc", "id", "method", "params"}
 _NEEDED: Final = {"name", "arguments"}
@@ -25,9 +30,12 @@ def payload_digest(body: bytes) -> bytes:
     """Return the digest of what the key of a ``tools/call`` stands for: 32 octets.
 
     It is that of the canonical name and arguments without ``meta`` (ucp-rules section 8): spelling,
-    order, ``params._meta`` and the request's id don't count. A body that is no such call, has a
-    member that a call doesn't have, or has no canonical form, counts octet by octet.
+    order, ``params._meta`` and the request's id don't count. In a call of more than
+    ``MAX_CANONICAL`` octets the spelling of each argument does. A body that is no such call, has
+    a member that a call doesn't have, or has no canonical form, counts octet by octet.
     """
+    if len(body) > MAX_CANONICAL:
+        return _long_digest(body) or sha256(_RAW + body).digest()
     text = _canonical_call(body)
     return sha256(_RAW + body if text is None else _CALL + text).digest()
 
@@ -71,6 +79,34 @@ def _canonical_call(body: bytes) -> bytes | None:
         return canonicalize(_counting(message["params"])) if _is_call(message) else None
     except CanonicalError:
         return None
+
+
+def _long_digest(body: bytes) -> bytes | None:
+    """Return the digest of a call's arguments as they are written; None of what is no call."""
+    message = read_object(body)
+    if message is None or not _has(message, _MESSAGE) or message.string("method") != "tools/call":
+        return None
+    params = message.inner("params")
+    if params is None or not _has(params, _NEEDED, _PARAMS):
+        return None
+    name, arguments = params.string("name"), params.inner("arguments")
+    if name is None or arguments is None:
+        return None
+    digest = sha256(_LONG)
+    texts = [name]
+    for member in sorted(arguments.members):
+        if member.name != "meta":
+            texts += (member.name, arguments.text[member.start : member.end])
+    for text in texts:
+        octets = text.encode("utf-8", "surrogatepass")
+        digest.update(len(octets).to_bytes(8))
+        digest.update(octets)
+    return digest.digest()
+
+
+def _has(found: JsonObject, needed: set[str], allowed: set[str] | None = None) -> bool:
+    names = [member.name for member in found.members]
+    return len(set(names)) == len(names) and needed <= set(names) <= (allowed or needed)
 
 
 def _is_call(message: Any) -> bool:

@@ -33,6 +33,10 @@ MAX_ID: Final = 256
 """Characters of an id as it is written: it is looked for in event streams, and goes into logs."""
 
 
+MAX_MEMBERS: Final = 1024
+"""Members of an object that is read: each of their names is looked at."""
+
+
 class Message(NamedTuple):
     """What of a message decides: all of it was in the body, and so under the signature."""
 
@@ -136,6 +140,8 @@ def _string(parent: JsonObject, name: str) -> str | None:
 def _check_names(level: JsonObject, ours: Iterable[str]) -> None:
     """Refuse names that two readers could take for different members."""
     names = [member.name for member in level.members]
+    if len(names) > MAX_MEMBERS:
+        raise _malformed("members", f"an object has more than {MAX_MEMBERS} members")
     folded = {name.casefold() for name in names}
     if len(folded) != len(names):
         raise _malformed("names", "two members of one object have the same name, but for case")

@@ -180,6 +180,16 @@ UNVERIFIED: Final = {
     "quoted": (_with_agent_in_body('https://a.example/"'), "invalid_profile_url", 7),
     "stale key": (_stale, "signature_invalid", 7),
     "long": (lambda platform: draft(platform, call(id="x" * 20_000)), "signature_missing", None),
+    "long, and the profile in it": (
+        lambda platform: platform.sign(
+            draft(
+                platform,
+                call(meta={"ucp-agent": {"profile": platform.profile_url}}, id="x" * 20_000),
+            ).drop("UCP-Agent")
+        ),
+        "invalid_profile_url",
+        None,
+    ),
     "text": (
         lambda platform: signed(platform, call()).put("Content-Type", "text/plain"),
         "unsupported_media",

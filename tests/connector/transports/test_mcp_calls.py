@@ -12,7 +12,12 @@ from hypothesis import strategies as st
 
 from canonical import CanonicalError, canonicalize
 from canonical.jcs import MAX_DEPTH
-from connector.transports.mcp_calls import payload_digest, request_id, with_request_id
+from connector.transports.mcp_calls import (
+    MAX_CANONICAL,
+    payload_digest,
+    request_id,
+    with_request_id,
+)
 from tests.connector.transports.json_texts import OBJECTS, SPACE, STRINGS, VALUES, spelled
 
 IDS = st.integers(-(2**53), 2**53) | STRINGS | st.floats(allow_nan=False, allow_infinity=False)
@@ -337,3 +342,36 @@ def test_whatever_id_was_recorded_is_replaced(recorded: bytes) -> None:
 def test_an_answer_with_numbers_that_have_no_canonical_form_is_still_ours_to_address() -> None:
     answer = b'{"id":1,"result":[9007199254740993,1e400,{"a":1,"a":2}]}'
     assert with_request_id(answer, b'{"id":2}') == answer.replace(b'"id":1', b'"id":2')
+
+
+def long_call(number: int = 1, **changes: Any) -> dict[str, Any]:
+    arguments = {"checkout": {"note": "x" * MAX_CANONICAL}, "id": "a", "meta": {"a": 1}, **changes}
+    params = {"name": "update_checkout", "arguments": arguments, "_meta": {"n": number}}
+    return {"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": params}
+
+
+def test_a_long_call_stands_for_its_arguments_as_they_are_written() -> None:
+    def digest(document: Any, **how: Any) -> bytes:
+        return payload_digest(json.dumps(document, **how).encode())
+
+    first = digest(long_call())
+    assert first == digest(long_call(2, meta={"b": 2}))
+    turned = dict(reversed(long_call()["params"]["arguments"].items()))
+    assert first == digest(
+        {**long_call(), "params": {"name": "update_checkout", "arguments": turned}}
+    )
+    others = [
+        digest(long_call(id="b")),
+        digest(long_call(more=1)),
+        digest({**long_call(), "params": {**long_call()["params"], "name": "create_checkout"}}),
+        digest({**long_call(), "more": 1}),
+        digest({**long_call(), "method": "tools/list"}),
+        digest({**long_call(), "params": []}),
+        payload_digest(
+            json.dumps(long_call()).encode().replace(b'"id": "a"', b'"id": "a", "id": "a"')
+        ),
+        payload_digest(json.dumps(long_call()).encode().replace(b'"x', b'"\\u0078')),
+    ]
+    assert len({first, *others}) == len(others) + 1
+    # However long: no boundary between two arguments can be moved.
+    assert digest(long_call(id="1,2")) != digest(long_call(id="1", more="2"))

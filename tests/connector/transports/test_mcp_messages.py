@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from canonical.jcs import MAX_DEPTH
 from connector.errors import Refusal
-from connector.transports.mcp_messages import MAX_ID, Message, read_message
+from connector.transports.mcp_messages import MAX_ID, MAX_MEMBERS, Message, read_message
 from tests.connector.transports.json_texts import spelled
 
 CALL: Final[dict[str, Any]] = {
@@ -202,3 +202,9 @@ def test_a_misspelled_name_alone_is_refused_too(level: str, name: str) -> None:
 )
 def test_what_is_no_call_is_refused(text: str, told: str) -> None:
     assert reason(text) == told
+
+
+@pytest.mark.parametrize("level", ["params", "arguments", "meta", "agent"])
+def test_an_object_that_is_read_has_so_many_members(level: str) -> None:
+    many = "".join(f'"x{number}":1,' for number in range(MAX_MEMBERS))
+    assert reason(_PATHS[level] % many) == "rpc_members"
