@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from canonical import KeyNotFound, Request
 from connector.egress.fetch import FetchedDocument
@@ -147,6 +150,7 @@ def test_a_profile_that_stands_at_the_url_is_no_clients_metadata() -> None:
 
 
 BODY = key_set(entry(ES256), entry(ED25519))
+KNOWN = {ES256.thumbprint, ED25519.thumbprint}
 
 
 def test_a_directory_has_the_keys_that_signed_it() -> None:
@@ -246,6 +250,41 @@ def test_the_directory_that_a_gateway_publishes_is_one() -> None:
     found = {key.thumbprint for key in read(DIRECTORY, served("agent.example")).keys}
     assert found == {each.key.thumbprint for each in ours}
     assert reason(DIRECTORY, served("other.example")) == "directory_unsigned"
+
+
+PROVEN = directory(BODY, ES256, ED25519)
+FIELDS = st.sampled_from(["Content-Type", "Content-Digest", "Signature-Input", "Signature", "X"])
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    kind=st.sampled_from(DocumentKind),
+    body=st.binary(max_size=40)
+    | st.dictionaries(
+        st.sampled_from(["ucp", "keys", "client_id", "jwks_uri", "signing_keys"]),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.text(max_size=20),
+            lambda inner: (
+                st.lists(inner, max_size=3)
+                | st.dictionaries(st.sampled_from(["version", "kid", "kty", "x", "alg"]), inner)
+            ),
+            max_leaves=8,
+        ),
+    ).map(lambda members: json.dumps(members).encode()),
+    lines=st.lists(st.tuples(FIELDS.map(str.encode), st.binary(max_size=40)), max_size=4),
+    dropped=st.sets(st.integers(0, 3)),
+)
+def test_any_document_is_read_or_refused(
+    kind: DocumentKind, body: bytes, lines: list[tuple[bytes, bytes]], dropped: set[int]
+) -> None:
+    kept = [line for number, line in enumerate(PROVEN.headers) if number not in dropped]
+    url = DIRECTORY if kind is DocumentKind.DIRECTORY else CARD.of_kind(kind)
+    for octets in (body, PROVEN.body):
+        with contextlib.suppress(Refusal):
+            source = read(url, FetchedDocument(octets, "", "", [*kept, *lines]))
+            # What is proven is what was signed, whatever else was said beside it.
+            proven = {key.thumbprint for key in source.keys}
+            assert kind is not DocumentKind.DIRECTORY or proven <= KNOWN
 
 
 # Between replicas
