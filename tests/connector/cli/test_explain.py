@@ -11,8 +11,9 @@ import pytest
 
 from connector.cli.main import main
 from connector.diagnosis.generator import keys
-from connector.diagnosis.generator.documents import DOCUMENTS, PLATFORM
+from connector.diagnosis.generator.documents import DOCUMENTS, PLATFORM, url
 from connector.diagnosis.generator.recipes import NOW, POST, Recipe, change, send
+from connector.diagnosis.generator.topics import signature_agents
 from tests.connector.audit.test_records import AUDIT_ID, received
 
 if TYPE_CHECKING:
@@ -319,3 +320,20 @@ def test_what_cannot_be_used_is_wrong_usage(
 
     assert main(["explain", _file(tmp_path, _raw(POST)), *given]) == 2
     assert says in capsys.readouterr().err
+
+
+def test_signature_agent_is_judged_as_a_merchant_would_who_uses_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (case,) = (each for each in signature_agents.TOPIC.cases if each.id == "lookup-elsewhere")
+    document = tmp_path / "bot.json"
+    document.write_text(json.dumps(DOCUMENTS[url("web-bot-auth-es256")]["json"]))
+    request = _file(tmp_path, _raw(case.recipe))
+    line = ["explain", request, "--profile", str(document), "--now", str(NOW)]
+
+    assert main(line) == 0
+    capsys.readouterr()
+    assert main([*line, "--signature-agent"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "refused: profile_not_trusted (signature_agent_elsewhere)"
+    assert any("signature-agent-elsewhere" in each for each in lines)
