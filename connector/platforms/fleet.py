@@ -170,7 +170,8 @@ class Fleet:
         self._looked.put(hash(url.url), self._clock() + PAUSE)
         found = sought.profile
         if found is None or (held is not None and found.fetched_at < held.fetched_at):
-            self._store.results["missed"] += 1
+            if sought.word != "down":
+                self._store.results["missed"] += 1
             return found
         self._store.results["found"] += 1
         self._note(found)

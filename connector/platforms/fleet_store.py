@@ -39,6 +39,12 @@ _NEWEST: Final = 65_536
 _WARN_EVERY: Final = 60.0
 """Seconds between two warnings of documents that were refused; each one is counted."""
 
+RESULTS: Final = (
+    *("found", "missed", "waited", "kept", "too_large", "unavailable"),
+    *("refused", "rolled_back"),
+)
+"""What can come of sharing; the last two say that somebody else writes to the store."""
+
 _logger: Final = logging.getLogger(__name__)
 
 
@@ -95,9 +101,9 @@ class FleetStore:
         # By the URLs' hashes: when the newest document that the store had was asked for.
         self._newest: Recent[int, float] = Recent(_NEWEST)
         self._warned = float("-inf")
-        self.results: Counter[str] = Counter()
-        """How often each of these came out: found, missed, refused, rolled_back, waited, kept,
-        too_large, unavailable."""
+        # All from the start: of a series that begins with an alarm, nobody sees that it rose.
+        self.results: Counter[str] = Counter(dict.fromkeys(RESULTS, 0))
+        """How often each of them came out."""
 
     async def seek(
         self, url: ProfileUrl, seen: bytes, token: bytes = b"", *, refreshing: bool = False

@@ -87,7 +87,7 @@ class Replica(NamedTuple):
 
     @property
     def results(self) -> dict[str, int]:
-        return dict(self.store.results)
+        return dict(+self.store.results)
 
     async def serve(
         self,
