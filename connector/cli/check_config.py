@@ -213,7 +213,11 @@ def _lines(file: str, settings: Settings) -> Iterator[str]:
             f"  platforms    discovery {platforms['discovery']},"
             f" {len(platforms['registered'])} registered"
         )
-        yield from revocation_lines(merchant["revocation"], pinned=platforms["pinned"])
+        yield from revocation_lines(
+            merchant["revocation"],
+            pinned=platforms["pinned"],
+            shared=settings.discovery.fleet_key is not None,
+        )
         yield f"  signatures   {merchant['signatures']}"
         signing = merchant["signing"]
         if signing is None:

@@ -31,8 +31,14 @@ def permission_document(configuration: Configuration) -> dict[str, Any]:
 
 def permission_lines(configuration: Configuration) -> Iterator[str]:
     """Say the same for a reader."""
+    observed = {
+        merchant.id
+        for merchant in configuration.settings.merchants
+        if merchant.enforcement.signatures != "enforce"
+    }
     for merchant, cells in _all(configuration):
-        yield f"permissions at {merchant}"
+        told = ", only told: insecure_observe refuses nobody" if merchant in observed else ""
+        yield f"permissions at {merchant}{told}"
         rows = [("operation", "caller", "signed by", "answer", "rule")]
         rows += [
             (each.operation, each.caller, each.scheme, each.code or "permitted", each.rule)
@@ -61,13 +67,17 @@ def revocation(merchant: Merchant) -> dict[str, float]:
     return bounds
 
 
-def revocation_lines(bounds: dict[str, float], *, pinned: int) -> Iterator[str]:
-    """Say the same for a reader; ``pinned`` are the platforms with pinned keys."""
+def revocation_lines(bounds: dict[str, float], *, pinned: int, shared: bool) -> Iterator[str]:
+    """Say the same for a reader; ``pinned`` are the platforms with pinned keys.
+
+    ``shared`` says that replicas share profiles, whose age is then told by several clocks.
+    """
+    clocks = ", and what the clocks of replicas differ" if shared else ""
     listed = format_duration(bounds["listed"])
     yield f"  revocation   by discovery.revoked: {listed} after the file changed, or at SIGHUP"
     for tier in ("discovered", "registered"):
         if tier in bounds:
             most = format_duration(bounds[tier])
-            yield f"               by a {tier} platform, in its profile: at most {most}"
+            yield f"               by a {tier} platform, in its profile: at most {most}{clocks}"
     if pinned:
         yield f"               by one of {pinned} with pinned keys: only in this configuration"

@@ -297,3 +297,19 @@ def test_the_bounds_of_revocation_follow_from_who_is_served(
     assert _check(tmp_path, f"{GOOD}    platforms: {platforms}\n", "--json") == 0
     (merchant,) = json.loads(capsys.readouterr().out)["merchants"]
     assert merchant["revocation"] == bounds
+
+
+def test_replicas_that_share_profiles_add_what_their_clocks_differ(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+    assert _check(tmp_path, f"discovery: {{fleet_key: {key}}}\n{GOOD}") == 0
+    assert "at most 15m, and what the clocks of replicas differ" in capsys.readouterr().out
+
+
+def test_a_table_that_nobody_is_held_to_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _check(tmp_path, UNSAFE, "--permissions") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "permissions at flower-shop, only told: insecure_observe refuses nobody" in lines
