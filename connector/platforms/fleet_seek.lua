@@ -3,9 +3,12 @@
 -- KEYS  1 all profiles (hash)   2 the lease on fetching this one   3 the mark of its refresh
 -- ARGV  1 the profile's field   2 the stamp of the document that the caller has seen; may be empty
 --       3 a token to take the lease with; empty: only look, write nothing   4 lease (ms)
---       5 refresh|fetch
+--       5 refresh|fetch   6 most octets of a document: a longer one is not ours, and not read
 -- Reply  word, document, how long the lease or the mark stands (ms)
-local document = redis.call('HGET', KEYS[1], ARGV[1]) or ''
+local document = ''
+if redis.call('HSTRLEN', KEYS[1], ARGV[1]) <= tonumber(ARGV[6]) then
+  document = redis.call('HGET', KEYS[1], ARGV[1]) or ''
+end
 if document ~= '' and string.sub(document, 1, 16) ~= ARGV[2] then
   return { 'held', document, 0 }
 end

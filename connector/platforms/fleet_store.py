@@ -118,7 +118,7 @@ class FleetStore:
         reply = await self._run(
             SEEK,
             (self._seal.profiles, names.lease, names.mark),
-            (names.field, seen, token, lease, purpose),
+            (names.field, seen, token, lease, purpose, b"%d" % MAX_OCTETS),
         )
         if reply is None:
             return Sought("down")
@@ -186,8 +186,8 @@ class FleetStore:
         self, script: Script, keys: Sequence[bytes], arguments: Sequence[bytes]
     ) -> list[Any] | None:
         try:
-            reply = await self._store.run(script, keys, arguments)
+            reply: list[Any] = await self._store.run(script, keys, arguments)
         except StoreUnavailable:
             self.results["unavailable"] += 1
             return None
-        return reply if isinstance(reply, list) else []
+        return reply

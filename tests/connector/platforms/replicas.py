@@ -62,10 +62,13 @@ class World:
     def clock(self) -> float:
         return self.now
 
-    def publish(self, *kids: str, url: ProfileUrl = URL, max_age: int = 300) -> None:
+    def publish(
+        self, *kids: str, url: ProfileUrl = URL, max_age: int = 300, stale: int = 0
+    ) -> None:
         """Publish keys under these names; a name stands for one key at all times."""
         keys = [self._keys.setdefault(f"{url.url} {kid}", jwk(kid)) for kid in kids]
-        self.documents[url.url] = fetched(profile_json(*keys), f"max-age={max_age}")
+        cache_control = f"max-age={max_age}, stale-while-revalidate={stale}"
+        self.documents[url.url] = fetched(profile_json(*keys), cache_control)
 
     async def fetch(self, url: ProfileUrl) -> FetchedDocument:
         self.fetches.append(url.url)

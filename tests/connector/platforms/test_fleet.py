@@ -157,6 +157,22 @@ def test_one_fetch_for_each_life_however_many_requests(store: StoreServer) -> No
     asyncio.run(scenario())
 
 
+def test_what_is_stale_is_fetched_again_once_behind_everybodys_back(store: StoreServer) -> None:
+    async def scenario() -> None:
+        world = World()
+        world.publish("a", max_age=60, stale=60)
+        async with running_replicas(world, store.unix_url) as replicas:
+            assert await all_serve(replicas) == {"served": 3}
+            world.now += 61
+            assert await all_serve(replicas, times=5) == {"served": 15}
+            await eventually(lambda: not any(each.discovery._flights for each in replicas))
+            world.now += 58
+            assert await all_serve(replicas, times=5) == {"served": 15}
+            assert len(world.fetches) == 2
+
+    asyncio.run(scenario())
+
+
 def test_sharing_lengthens_no_life(store: StoreServer) -> None:
     async def scenario() -> None:
         world = World()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from connector.platforms.documents import Profile, read_profile
+from connector.platforms.fleet_document import MAX_OCTETS
 from connector.platforms.fleet_store import FleetStore
 from connector.store.opening import open_store
 from tests.connector.platforms.profiles import fetched, profile_json
@@ -140,6 +141,16 @@ def test_a_planted_document_of_the_future_keeps_nobody_out(store: StoreServer) -
         store.ask("HSET", SEAL.profiles, field("p"), planted)
         await fleet.keep(profile("p"))
         assert +fleet.results == {"kept": 1}
+
+    run(store, scenario)
+
+
+def test_what_is_longer_than_any_document_is_not_even_read(store: StoreServer) -> None:
+    async def scenario(fleet: FleetStore) -> None:
+        store.ask("HSET", SEAL.profiles, field("p"), b"9" * (MAX_OCTETS + 1))
+        assert (await fleet.seek(url_of("p"), b"")).word == "nothing"
+        await fleet.keep(profile("p"))
+        assert (await fleet.seek(url_of("p"), b"")).word == "held"
 
     run(store, scenario)
 
