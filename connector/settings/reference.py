@@ -49,7 +49,8 @@ check-config -c FILE` tells what is wrong with a file, one line for each problem
 - Secrets are best given that way. No error and no log line repeats one.
 - Settings that begin with `insecure_`, and values that do, are unsafe.
 - A gateway that runs follows `merchants[].platforms`, `discovery.revoked` and key files within a
-  second, and at once on SIGHUP; what else changed waits for a restart ([platforms.md](platforms.md)).
+  second, and at once on SIGHUP; what else changed waits for a restart
+  ([platforms.md](platforms.md)).
 - What says *(no effect yet)* is loaded and checked, and nothing follows it so far. `serve` warns of
   what it finds of that kind.
 """
