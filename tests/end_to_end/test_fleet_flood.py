@@ -145,12 +145,16 @@ def test_known_platforms_are_served_and_every_bound_holds(
         async with hosts.listening():
             registered, verified = hosts.platform("127.9.0.1"), hosts.platform("127.9.0.2")
             listed = {"registered": [{"profile": registered.profile_url}]}
-            sections = {
-                "trusted_proxies": ["127.0.0.1/32"],
-                "discovery": {"budget": "10000/s", "cache_entries": CACHE, "timeout": "1500ms"},
-            }
+            discovery = {"budget": "10000/s", "cache_entries": CACHE, "timeout": "1500ms"}
             shop = merchant.settings(platforms=listed)
-            with running_fleet(tmp_path, store, shop, count=2, **sections) as fleet:
+            with running_fleet(
+                tmp_path,
+                store,
+                shop,
+                count=2,
+                trusted_proxies=["127.0.0.1/32"],
+                discovery=discovery,
+            ) as fleet:
                 await scene(hosts, fleet, [registered, verified])
 
     async def scene(hosts: Hosts, fleet: Fleet, known: list[Platform]) -> None:
