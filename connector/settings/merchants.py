@@ -83,14 +83,14 @@ class Endpoints(Section):
     rest: Prefix = "/ucp/v1"
     """Where the REST operations begin; `/` is the root, `off` closes it."""
     mcp: Prefix = "/ucp/mcp"
-    """Where JSON-RPC calls are posted to; `off` closes it."""
+    """Where MCP is served (docs/mcp.md); `off` closes it."""
 
 
 class Extension(Section):
     """An operation that the protocol itself does not have."""
 
     name: Annotated[Text, AfterValidator(_operation_name), Kind("name")]
-    """How tiers, decisions and the merchant see it."""
+    """How tiers, decisions and the merchant see it, and the name of its tool over MCP."""
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     """Its HTTP method."""
     path: Annotated[Text, AfterValidator(_template), Kind("path template")]

@@ -10,7 +10,6 @@ import asyncio
 import itertools
 import json
 import socket
-import sys
 from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
@@ -89,9 +88,7 @@ class _Told:
 def main() -> None:
     """Serve until the process is told to stop."""
     hosts = TransportSecuritySettings(enable_dns_rebinding_protection=False)
-    application = server.streamable_http_app(
-        streamable_http_path=PATH, json_response="--json" in sys.argv, transport_security=hosts
-    )
+    application = server.streamable_http_app(streamable_http_path=PATH, transport_security=hosts)
     listening = socket.create_server(("127.0.0.1", 0))
     print(json.dumps({"port": listening.getsockname()[1]}), flush=True)  # noqa: T201 - see above
     config = uvicorn.Config(

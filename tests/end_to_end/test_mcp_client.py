@@ -102,9 +102,9 @@ class Shop:
 
 
 @contextmanager
-def running_shop(*arguments: str) -> Iterator[Shop]:
-    process = subprocess.Popen(  # noqa: S603 - our own interpreter
-        [sys.executable, "-m", "tests.end_to_end.mcp_merchant", *arguments],
+def running_shop() -> Iterator[Shop]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.end_to_end.mcp_merchant"],
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

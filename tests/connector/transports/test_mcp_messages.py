@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from canonical.jcs import MAX_DEPTH
 from connector.errors import Refusal
 from connector.transports.mcp_messages import MAX_ID, MAX_MEMBERS, Message, read_message
-from tests.connector.transports.json_texts import spelled
+from tests.connector.transports.json_texts import OBJECTS, spelled
 
 CALL: Final[dict[str, Any]] = {
     "jsonrpc": "2.0",
@@ -208,3 +208,13 @@ def test_what_is_no_call_is_refused(text: str, told: str) -> None:
 def test_an_object_that_is_read_has_so_many_members(level: str) -> None:
     many = "".join(f'"x{number}":1,' for number in range(MAX_MEMBERS))
     assert reason(_PATHS[level] % many) == "rpc_members"
+
+
+@given(st.binary(max_size=200) | OBJECTS.flatmap(spelled).map(str.encode))
+def test_nothing_but_a_refusal_comes_of_any_octets(octets: bytes) -> None:
+    codes: list[str] = []
+    try:
+        assert read_message(octets).method
+    except Refusal as refusal:
+        codes.append(refusal.code.name)
+    assert set(codes) <= {"malformed_request"}
