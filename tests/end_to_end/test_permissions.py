@@ -52,6 +52,8 @@ STATUS: Final = {
     "unknown_operation": 404,
 }
 OLDER: Final = ["rfc9421", "detached-jws"]
+CLOSED: Final = "closed.example.com"
+"""The authority of a merchant that serves registered platforms only."""
 
 
 def platform_named(name: str) -> Platform:
@@ -61,10 +63,14 @@ def platform_named(name: str) -> Platform:
 class Shop:
     """A gateway whose callers have all kinds of terms, and each of them."""
 
-    def __init__(self, gateway: RunningGateway, merchant: Merchant, cells: list[Cell]) -> None:
+    def __init__(
+        self, gateway: RunningGateway, merchant: Merchant, cells: list[Cell], closed: list[Cell]
+    ) -> None:
         self.gateway = gateway
         self.merchant = merchant
         self.cells = cells
+        self.closed = closed
+        """Those of strangers at the merchant that serves none."""
 
 
 @pytest.fixture(scope="module")
@@ -105,9 +111,15 @@ def configure(merchant: Merchant, callers: dict[str, Platform], folder: Path) ->
             "discovered_operations": ["create_checkout", "get_checkout", "search_catalog"],
         },
     )
+    closed = {
+        **merchant.settings(operations=EXTENSIONS, platforms={"discovery": "registered"}),
+        "id": "closed",
+        "authorities": [CLOSED],
+    }
     listed_for_all = [name for name in PATHS if name not in {"cancel_cart", "search_catalog"}]
     return configuration(
         shop,
+        closed,
         discovery={"insecure_allow_loopback_profiles": True},
         tiers={
             "discovered": {"operations": ["create_checkout", "get_checkout", "get_order"]},
@@ -116,10 +128,10 @@ def configure(merchant: Merchant, callers: dict[str, Platform], folder: Path) ->
     )
 
 
-def table(folder: Path) -> list[Cell]:
-    """Return what the command says of the configuration in a folder."""
+def tables(folder: Path) -> list[list[Cell]]:
+    """Return what the command says of each merchant of the configuration in a folder."""
     loaded = RegistrationFiles().load(folder / "connector.yaml", {})
-    return list(permissions(loaded, loaded.settings.merchants[0]))
+    return [list(permissions(loaded, each)) for each in loaded.settings.merchants]
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +143,9 @@ def shop(
     folder = tmp_path_factory.mktemp("gateway")
     settings = configure(module_merchant, callers, folder)
     with running_gateway(folder, settings) as gateway:
-        yield Shop(gateway, module_merchant, table(folder))
+        cells, closed = tables(folder)
+        strangers = [each for each in closed if each.caller == "discovered"]
+        yield Shop(gateway, module_merchant, cells, strangers)
 
 
 def request(platform: Platform, cell: Cell) -> Draft:
@@ -196,17 +210,16 @@ def test_the_table_holds_for_calls_over_mcp(shop: Shop, callers: dict[str, Platf
 
 
 def test_where_discovery_is_closed_strangers_are_asked_for_nothing_and_their_host_neither(
-    module_merchant: Merchant, callers: dict[str, Platform], tmp_path: Path
+    shop: Shop,
 ) -> None:
-    settings = configure(module_merchant, callers, tmp_path)
-    settings["merchants"][0]["platforms"]["discovery"] = "registered"
-    with RawServer() as host, running_gateway(tmp_path, settings) as gateway:
-        stranger = Platform(f"{host.origin}/.well-known/ucp", "stranger-2026")
+    assert {each.code for each in shop.closed} == {"profile_not_trusted"}
+    shop.merchant.forget()
+    with RawServer() as host:
+        stranger = Platform(f"{host.origin}/.well-known/ucp", "late-2026")
         host.default = answer(stranger.profile())
-        cells = [each for each in table(tmp_path) if each.caller == "discovered"]
-        assert {each.code for each in cells} == {"profile_not_trusted"}
-        module_merchant.forget()
-        for cell in cells:
-            answered = gateway.ask(request(stranger, cell).wire())
+        for cell in shop.closed:
+            method, path = PATHS[cell.operation]
+            draft = stranger.draft(method, f"/ucp/v1{path}").put("Host", CLOSED)
+            answered = shop.gateway.ask(stranger.sign(draft).wire())
             assert answered.document()["code"] == cell.code
-        assert module_merchant.requests == host.requests == []
+        assert shop.merchant.requests == host.requests == []

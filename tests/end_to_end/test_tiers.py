@@ -27,26 +27,28 @@ TARGET_URI: Final = ["@method", "@target-uri", "ucp-agent"]
 
 
 class Callers(NamedTuple):
-    """One of each tier, and one whose registration says everything otherwise."""
+    """One of each tier, one whose registration says everything otherwise, one without pins."""
 
     discovered: Platform
     registered: Platform
     own: Platform
+    fetched: Platform
 
 
 @pytest.fixture(scope="module")
 def callers() -> Iterator[Callers]:
-    with RawServer() as host:
-        stranger = Platform(f"{host.origin}/ucp", "stranger-2026")
-        host.default = answer(stranger.profile())
-        pinned = (Platform(f"https://{name}.example/ucp", name) for name in ("known", "own"))
-        yield Callers(stranger, *pinned)
+    with RawServer() as first, RawServer() as second:
+        known, own = (Platform(f"https://{name}.example/ucp", name) for name in ("known", "own"))
+        yield Callers(fetched_from(first), known, own, fetched_from(second))
 
 
 @pytest.fixture(scope="module")
-def gateway(
-    module_merchant: Merchant, callers: Callers, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RunningGateway]:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("gateway")
+
+
+@pytest.fixture(scope="module")
+def gateway(module_merchant: Merchant, callers: Callers, home: Path) -> Iterator[RunningGateway]:
     own = {
         "schemes": ["rfc9421"],
         "coverage": "strict",
@@ -54,7 +56,11 @@ def gateway(
         "operations": ["get_order", "create_checkout"],
         "rates": {"reads": "7000/s"},
     }
-    registered = [callers.registered.registration(), callers.own.registration(**own)]
+    registered = [
+        callers.registered.registration(),
+        callers.own.registration(**own),
+        {"profile": callers.fetched.profile_url},
+    ]
     tiers = {
         "discovered": {
             "freshness": {"required": True, "max_age": "1m", "nonce": True},
@@ -69,10 +75,10 @@ def gateway(
     }
     settings = configuration(
         module_merchant.settings(platforms={"registered": registered}),
-        discovery={"insecure_allow_loopback_profiles": True},
+        discovery={"insecure_allow_loopback_profiles": True, "budget": "1/h"},
         tiers=tiers,
     )
-    with running_gateway(tmp_path_factory.mktemp("gateway"), settings) as running:
+    with running_gateway(home, settings) as running:
         yield running
 
 
@@ -138,45 +144,46 @@ def test_a_nonce_must_be_new_where_the_terms_say_so(
 
 
 def test_rates_are_those_of_the_terms(gateway: RunningGateway, callers: Callers) -> None:
-    told = [gateway.ask(_signed(each).wire()).value("RateLimit-Policy") for each in callers]
+    told = [gateway.ask(_signed(each).wire()).value("RateLimit-Policy") for each in callers[:3]]
     assert ["q=5000;" in told[0], "q=6000;" in told[1], "q=7000;" in told[2]] == [True] * 3
 
 
 def test_the_tier_stands_on_the_forwarded_request(
     gateway: RunningGateway, merchant: Merchant, callers: Callers
 ) -> None:
-    for each in callers:
+    for each in callers[:3]:
         assert gateway.ask(_signed(each).wire()).status == 200
     tiers = [seen.values("UCP-Verified-Tier")[0] for seen in merchant.requests]
     assert tiers == ["discovered", "registered", "registered"]
 
 
 def test_the_budget_of_fetches_is_that_of_strangers_alone(
-    merchant: Merchant, tmp_path: Path
+    gateway: RunningGateway, merchant: Merchant, callers: Callers
 ) -> None:
-    with RawServer() as first, RawServer() as second, RawServer() as third:
-        stranger, late, known = map(fetched_from, (first, second, third))
-        shop = merchant.settings(platforms={"registered": [{"profile": known.profile_url}]})
-        settings = configuration(
-            shop, discovery={"insecure_allow_loopback_profiles": True, "budget": "1/h"}
-        )
-        with running_gateway(tmp_path, settings) as gateway:
-            assert gateway.ask(stranger.signed().wire()).status == 200
-            answered = gateway.ask(late.signed().wire())
-            assert (answered.status, answered.document()["code"]) == (503, "discovery_pending")
-            assert gateway.ask(known.signed().wire()).status == 200
-            assert second.requests == []
-            seen = [each.values("UCP-Verified-Tier")[0] for each in merchant.requests]
-            assert seen == ["discovered", "registered"]
-    # Of the registered one the audit log has the keys that it publishes.
-    (record,) = [
-        each for each in audit_log.whole(tmp_path) if each.get("action") == "platform_keys_changed"
-    ]
+    # The one fetch in an hour was for this stranger, now or in a test before.
+    assert gateway.ask(_signed(callers.discovered).wire()).status == 200
+    with RawServer() as host:
+        late = fetched_from(host)
+        answered = gateway.ask(_signed(late).wire())
+        assert (answered.status, answered.document()["code"]) == (503, "discovery_pending")
+        assert host.requests == []
+    assert gateway.ask(_signed(callers.fetched).wire()).status == 200
+    seen = [each.values("UCP-Verified-Tier")[0] for each in merchant.requests]
+    assert seen == ["discovered", "registered"]
+
+
+def test_the_keys_that_a_registered_platform_publishes_are_written_down(
+    gateway: RunningGateway, callers: Callers, home: Path
+) -> None:
+    assert gateway.ask(_signed(callers.fetched).wire()).status == 200
+    (record,) = audit_log.await_records(
+        home, lambda each: each.get("action") == "platform_keys_changed"
+    )
     assert record["details"] == {
-        "profile": known.profile_url,
+        "profile": callers.fetched.profile_url,
         "merchants": ["shop"],
         "first": True,
-        "added": [load_key(known.jwk).thumbprint],
+        "added": [load_key(callers.fetched.jwk).thumbprint],
     }
 
 
