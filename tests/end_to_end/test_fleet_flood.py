@@ -35,7 +35,7 @@ pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="each stranger has a loopback address of its own"
 )
 
-PROFILES: Final = 400
+PROFILES: Final = 300
 CACHE: Final = 50
 AT_ONCE: Final = 40
 PATH: Final = "/.well-known/ucp"

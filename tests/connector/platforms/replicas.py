@@ -150,13 +150,16 @@ async def running_replicas(
     entries: int = 1000,
     lease: float = 6.0,
     grace: float = 0.2,
+    timeout: float = 2.0,  # noqa: ASYNC109 - the store client's
     **changes: Any,
 ) -> AsyncIterator[list[Replica]]:
     """Run replicas until the block ends; further settings are those of their discoveries."""
     replicas, clients = [], []
     settings = {"rate": 1000.0, "burst": 1000, "cache_entries": 1000, **changes}
     for _ in range(count):
-        client = open_store(store_url, directory=Path(), timeout=2.0, scripts=(SEEK, SETTLE, KEEP))
+        client = open_store(
+            store_url, directory=Path(), timeout=timeout, scripts=(SEEK, SETTLE, KEEP)
+        )
         await client.start()
         clients.append(client)
         store = FleetStore(

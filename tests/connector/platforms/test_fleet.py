@@ -297,10 +297,7 @@ def test_a_refresh_that_changed_what_is_known_is_not_spent_for_the_others(
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize("ahead", [60, 75])
-def test_a_key_that_is_published_a_minute_ahead_fails_no_request(
-    ahead: int, store: StoreServer
-) -> None:
+def test_a_key_that_is_published_a_minute_ahead_fails_no_request(store: StoreServer) -> None:
     async def scenario() -> None:
         world = World()
         world.publish("a", max_age=600)
@@ -313,7 +310,7 @@ def test_a_key_that_is_published_a_minute_ahead_fails_no_request(
                     store.ask("DEL", SEAL.names(URL.url).mark)
                 if second == 300:
                     world.publish("a", "b", max_age=600)
-                kid = "a" if second < 300 + ahead else "b"
+                kid = "a" if second < 360 else "b"
                 # Somebody asks with kids of his own all the while.
                 await replicas[second // 5 % 3].serve(f"nobody's {second}")
                 codes += await all_serve(replicas, kid)
@@ -476,7 +473,7 @@ def test_a_store_that_does_not_answer_holds_nobody_up_once_its_breaker_is_open(
         for url in urls:
             world.publish("a", url=url)
         with running_server(tmp_path) as server:
-            async with running_replicas(world, server.unix_url, 1) as (replica,):
+            async with running_replicas(world, server.unix_url, 1, timeout=0.3) as (replica,):
                 server.pause()
                 codes = await asyncio.gather(*(replica.serve(url=url) for url in urls))
                 server.resume()
