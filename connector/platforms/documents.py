@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 from canonical import KeySet, load_key_set
 from connector.errors import Refusal
-from connector.platforms.freshness import Life, life
+from connector.platforms.freshness import Life, ended, life
 
 if TYPE_CHECKING:
     from connector.egress.fetch import FetchedDocument
@@ -91,15 +91,17 @@ def made(
     fetched_at: float,
     received_at: float,
     jwks: ProfileUrl | None = None,
+    until: float | None = None,
 ) -> Profile:
-    """Put together what was read."""
+    """Put together what was read; ``until`` is when it ends by itself."""
+    lives = life(document.cache_control, document.age, fetched_at)
     return Profile(
         url,
         version,
         load_key_set(kept),
         fetched_at,
         received_at,
-        life(document.cache_control, document.age, fetched_at),
+        lives if until is None else ended(lives, fetched_at, until),
         _PROFILE_WEIGHT + 2 * len(url.url) + sum(map(_weight, kept)),
         jwks,
     )

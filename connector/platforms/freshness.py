@@ -55,6 +55,16 @@ def life(cache_control: str, age: str, fetched_at: float) -> Life:
     )
 
 
+def ended(life: Life, fetched_at: float, until: float) -> Life:
+    """Shorten a life so that it ends at ``until``, what may be stale included; never the floor."""
+    until = max(until, fetched_at + FLOOR)
+    return Life(
+        min(life.discovered_until, until),
+        min(life.registered_until, until),
+        life.stale_for if life.registered_until + life.stale_for <= until else 0.0,
+    )
+
+
 def _least(texts: list[str] | None) -> float | None:
     """Return the least of some numbers of seconds; None without one, or where one is none."""
     if not texts or not all(map(_SECONDS.fullmatch, texts)):

@@ -7,7 +7,7 @@ or claim a key that he does not have. A key without one is not there.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from canonical import CanonicalError, Request, Response, parse_signatures, verify
 from canonical.digest import checked_algorithms
@@ -42,12 +42,13 @@ def check_media_type(headers: Sequence[tuple[bytes, bytes]]) -> None:
 
 def proven_kids(
     url: ProfileUrl, document: FetchedDocument, keys: KeySet, now: float
-) -> frozenset[str]:
-    """Return the kids of the keys that have signed the directory; raises ``profile_malformed``.
+) -> dict[str, int]:
+    """Return the kids of the keys that have signed the directory, and until when they have.
 
-    ``now`` is in UNIX seconds. A signature counts that has the tag, names its key by thumbprint,
-    covers ``"@authority";req``, and is valid now. Where there is a Content-Digest it must be that
-    of the body, whatever covers it.
+    Raises ``profile_malformed`` where there is none. Times are UNIX seconds, ``now`` is when the
+    directory came. A signature counts that has the tag, names its key by thumbprint, covers
+    ``"@authority";req``, and is valid then; of two by one key the one that ends later. Where there
+    is a Content-Digest it must be that of the body, whatever covers it.
     """
     request = Request(
         method="GET",
@@ -65,38 +66,41 @@ def proven_kids(
         signatures = parse_signatures(answer)
     except CanonicalError as error:
         raise malformed("directory_unsigned", f"the directory's signature: {error}") from error
-    proven = {
-        str(signature.parameters["keyid"])
-        for signature in signatures[:MAX_SIGNATURES]
-        if _vouches(signature, now) and _verifies(signature, answer, keys)
-    }
+    proven: dict[str, int] = {}
+    for signature in signatures[:MAX_SIGNATURES]:
+        claim = _claim(signature, now)
+        if claim is not None and _verifies(signature, answer, keys, claim.keyid):
+            proven[claim.keyid] = max(claim.expires, proven.get(claim.keyid, 0))
     if not proven:
         raise malformed("directory_unsigned", "none of the directory's keys has signed it")
-    return frozenset(proven)
+    return proven
 
 
-def _vouches(signature: Signature, now: float) -> bool:
+class _Claim(NamedTuple):
+    """What a signature says that counts: this key is here until then."""
+
+    keyid: str
+    expires: int
+
+
+def _claim(signature: Signature, now: float) -> _Claim | None:
     parameters = signature.parameters
     created, expires = parameters.get("created"), parameters.get("expires")
     tag, keyid = parameters.get("tag"), parameters.get("keyid")
-    return (
-        # The exact types: a token is a kind of str here, and a boolean one of int.
-        type(tag) is str
-        and tag == TAG
-        and type(keyid) is str
-        and type(created) is int
-        and type(expires) is int
-        and created - _SKEW <= now <= expires + _SKEW
-        and created < expires
-        and any(
-            name == "@authority" and parameters == {"req": True}
-            for name, parameters in signature.components
-        )
+    # The exact types: a token is a kind of str here, and a boolean one of int.
+    if type(tag) is not str or type(keyid) is not str:
+        return None
+    if type(created) is not int or type(expires) is not int:
+        return None
+    here = any(
+        name == "@authority" and parameters == {"req": True}
+        for name, parameters in signature.components
     )
+    timely = created < expires and created - _SKEW <= now <= expires + _SKEW
+    return _Claim(keyid, expires) if tag == TAG and here and timely else None
 
 
-def _verifies(signature: Signature, answer: Response, keys: KeySet) -> bool:
-    keyid = str(signature.parameters["keyid"])
+def _verifies(signature: Signature, answer: Response, keys: KeySet, keyid: str) -> bool:
     try:
         key = keys.get(keyid)
         if key.thumbprint != keyid:

@@ -70,12 +70,20 @@ def read_document(
     if "keys" not in parsed:
         raise malformed("keys_missing", "the JWK set has no keys")
     kept = kept_entries(parsed["keys"])
+    until = None
     if url.kind is DocumentKind.DIRECTORY:
         kept = [_with_jose_name(entry) for entry in kept]
         proven = proven_kids(url, document, load_key_set(kept), received_at)
         kept = [entry for entry in kept if entry.get("kid") in proven]
+        until = min(proven.values())
     return made(
-        url, document, _version(parsed), kept, fetched_at=fetched_at, received_at=received_at
+        url,
+        document,
+        _version(parsed),
+        kept,
+        fetched_at=fetched_at,
+        received_at=received_at,
+        until=until,
     )
 
 

@@ -170,6 +170,20 @@ def test_a_signature_over_the_authority_alone_suffices() -> None:
 
 
 @pytest.mark.parametrize(
+    ("expires", "until"), [(NOW + 300, NOW + 300), (NOW + 30, NOW + 60), (NOW + 9000, NOW + 600)]
+)
+def test_a_directory_is_used_until_a_proof_in_it_ends_and_no_shorter_than_the_floor(
+    expires: int, until: int
+) -> None:
+    document = directory(BODY, ES256, ED25519, expires=expires)
+    served = document._replace(cache_control="max-age=900, stale-while-revalidate=100")
+    life = read(DIRECTORY, served).life
+    assert life.discovered_until == until
+    assert life.registered_until == (NOW + 900 if expires == NOW + 9000 else until)
+    assert life.stale_for == (100 if expires == NOW + 9000 else 0)
+
+
+@pytest.mark.parametrize(
     ("key", "name"), [(ES256, "ecdsa-p256-sha256"), (ED25519, "ed25519")], ids=["ES256", "Ed25519"]
 )
 def test_an_algorithm_may_have_the_name_that_the_draft_gives_it(key: Any, name: str) -> None:
