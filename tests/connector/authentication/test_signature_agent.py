@@ -79,11 +79,15 @@ class Network:
             raise found
         return found
 
-    def prove(self, request: Request, **changes: Any) -> Caller:
-        """Judge requests one after the other, on one cache."""
+    def prove(self, request: Request, in_body: str | None = None, **changes: Any) -> Caller:
+        """Judge requests one after the other, on one cache; the body may name the profile."""
         judge = self.judge(**changes)
         arrived = received(request)._replace(at=self.now)
-        return asyncio.run(judge.prove(arrived, judge.examine(arrived, writes=False)))
+        named = None if in_body is None else [f'profile="{in_body}"'.encode()]
+        examined = judge.examine(
+            arrived, writes=False, in_body=None if named is None else lambda: named
+        )
+        return asyncio.run(judge.prove(arrived, examined))
 
     def judge(
         self, *, used: bool = True, registered: dict[str, Registered] | None = None, **changes: Any
@@ -125,17 +129,21 @@ class Signed:
 def request(
     member: str | None,
     *signatures: Signed,
-    agent: str = URL,
+    agent: str | None = URL,
     extra: Sequence[tuple[str, str]] = (),
 ) -> Request:
     """Send ``member`` as Signature-Agent beside UCP-Agent, signed by all of these."""
-    lines = [("Host", "shop.example.com"), ("UCP-Agent", f'profile="{agent}"'), *extra]
+    lines = [("Host", "shop.example.com"), *extra]
+    if agent is not None:
+        lines.append(("UCP-Agent", f'profile="{agent}"'))
     if member is not None:
         lines.append(("Signature-Agent", member))
     message = Request(method="GET", target="/orders/1", headers=lines)
     given, values = [], []
     for each in signatures or [Signed()]:
-        covered = ["@method", "@authority", "@path", "ucp-agent"]
+        covered = ["@method", "@authority", "@path"]
+        if agent is not None:
+            covered.append("ucp-agent")
         if each.bot:
             covered.append(f'"signature-agent";key="{each.label}"')
         elif member is not None:
@@ -286,6 +294,14 @@ def test_a_url_that_is_only_alike_is_another_one(other: str) -> None:
     refused = network.refusal(request(f'sig1="{other}";type=jwks_uri', Signed(ED25519)))
     assert refused == ("profile_not_trusted", "signature_agent_elsewhere")
     assert network.asked == []
+
+
+def test_a_profile_that_the_body_names_is_as_good_as_one_in_the_header() -> None:
+    asks = request(CIMD, agent=None)
+    assert cimd_network().prove(asks, in_body=URL).identity == URL
+    refused = cimd_network().refusal(asks, in_body=f"{ORIGIN}/victim")
+    assert refused == ("profile_not_trusted", "signature_agent_elsewhere")
+    assert cimd_network().refusal(asks) == ("invalid_profile_url", "agent_missing")
 
 
 def test_the_directory_of_an_origin_does_not_speak_for_a_profile_below_it() -> None:
