@@ -25,6 +25,8 @@ MEDIA_TYPE: Final = b"application/http-message-signatures-directory+json"
 TAG: Final = "http-message-signatures-directory"
 MAX_SIGNATURES: Final = 8
 """Signatures of one directory that are checked, the first ones: a stranger's keys cost us that."""
+MAX_OCTETS: Final = 8192
+"""Octets of each signature header that are read: what those signatures need, and room."""
 
 _SKEW: Final = 30
 """Seconds by which two clocks may differ, both ways (ucp-rules section 3.9)."""
@@ -59,7 +61,11 @@ def proven_kids(
     answer = Response(
         status=200, headers=list(document.headers), body=document.body, request=request
     )
-    digests = answer.headers.index.get(b"content-digest")
+    index = answer.headers.index
+    for name in (b"signature-input", b"signature", b"content-digest"):
+        if sum(map(len, index.get(name, ()))) > MAX_OCTETS:
+            raise malformed("directory_headers", "the directory's signature headers are too long")
+    digests = index.get(b"content-digest")
     try:
         if digests is not None:
             checked_algorithms(digests, document.body)

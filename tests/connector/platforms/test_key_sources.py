@@ -15,7 +15,7 @@ from connector.egress.fetch import FetchedDocument
 from connector.egress.urls import DocumentKind, normalise
 from connector.errors import Refusal
 from connector.platforms.fleet_document import FleetSeal, NotOurs, contents_digest
-from connector.platforms.key_directory import DIRECTORY_PATH, MAX_SIGNATURES
+from connector.platforms.key_directory import DIRECTORY_PATH, MAX_OCTETS, MAX_SIGNATURES
 from connector.platforms.key_sources import read_document
 from connector.signing.directory import KeyDirectory
 from tests.connector.platforms.directories import (
@@ -234,6 +234,13 @@ def test_a_directory_that_no_key_has_signed_as_it_must_is_refused(how: str) -> N
 
 def test_a_directory_without_signatures_is_refused() -> None:
     assert reason(DIRECTORY, directory(BODY)) == "directory_unsigned"
+
+
+@pytest.mark.parametrize("name", [b"Signature-Input", b"signature", b"Content-Digest"])
+def test_signature_headers_that_take_long_to_read_are_not_read(name: bytes) -> None:
+    document = directory(BODY, ES256)
+    longer = [*document.headers, (name, b"a" * MAX_OCTETS)]
+    assert reason(DIRECTORY, document._replace(headers=longer)) == "directory_headers"
 
 
 def test_a_key_under_a_name_of_its_own_is_not_proven() -> None:
