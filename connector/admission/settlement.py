@@ -163,14 +163,19 @@ class Passing:
         self._digest.update(piece)
         if self._recorder is not None:
             self._recorder.feed(piece)
+            if self._recorder.answer is not None:
+                # What was done is known, however long the stream goes on.
+                await self._settle(whole=True)
         self._passed += len(piece)
         if self._passed == self._stream.length:
             await self._settle(whole=True)
         return piece
 
     async def aclose(self) -> None:
-        """Read the rest where the caller went away before the end."""
-        if not self._over:
+        """Read the rest where the caller went away before it was known what was done."""
+        if self._over:
+            await self._stream.aclose()
+        else:
             self._settlement.in_background(self._drain())
 
     async def _drain(self) -> None:

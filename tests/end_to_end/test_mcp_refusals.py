@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from tests.end_to_end.gateway import RunningGateway
     from tests.end_to_end.merchant import Merchant
+    from tests.end_to_end.raw_server import Seen, Visit
 
 OTHER: Final = "https://other.example/.well-known/ucp"
 KEY: Final = "k" * 22
@@ -301,3 +302,41 @@ def test_a_session_is_good_for_the_platform_that_opened_it_only(
     check_rpc(refused, "unknown_operation", None)
     assert gateway.ask(signed(platform, body, session).wire()).status == 202
     assert [seen.values("Mcp-Session-Id") for seen in merchant.requests] == [[], ["own-2"]]
+
+
+def test_a_key_is_the_same_in_the_header_and_in_the_body(
+    gateway: RunningGateway, merchant: Merchant, platform: Platform
+) -> None:
+    key = str(uuid.uuid4())
+    bare = call("complete_checkout", id="1")
+    meant = call("complete_checkout", {"idempotency-key": key}, id="1")
+    header = ("Idempotency-Key", key)
+    told = [
+        gateway.ask(signed(platform, body, *lines).wire())
+        for body, lines in ((bare, [header]), (meant, []), (meant, [header]))
+    ]
+    assert [each.status for each in told] == [200] * 3
+    assert [each.values("Idempotent-Replayed") for each in told] == [[], ["true"], ["true"]]
+    assert len(merchant.requests) == 1
+
+
+def test_the_answer_in_a_stream_counts_before_the_stream_ends(
+    gateway: RunningGateway, merchant: Merchant, platform: Platform
+) -> None:
+    body = call("complete_checkout", {"idempotency-key": str(uuid.uuid4())}, id="1")
+    event = b'data: {"jsonrpc":"2.0","id":7,"result":{"order":1}}\n\n'
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n"
+
+    def behave(visit: Visit, _: Seen) -> None:
+        visit.say(b"%b\r\n%x\r\n%b\r\n" % (head, len(event), event))
+        visit.wait_for_end()
+
+    merchant.script[PATH] = behave
+    with gateway.connect() as connection:
+        connection.send(signed(platform, body).wire())
+        assert connection.head().status == 200
+        assert connection.chunk() == event
+        again = gateway.ask(signed(platform, body).wire())
+        assert again.document()["result"] == {"order": 1}
+        assert again.values("Idempotent-Replayed") == ["true"]
+    assert len(merchant.requests) == 1

@@ -89,3 +89,59 @@ def test_the_last_octet_of_a_known_length_goes_out_when_it_is_settled() -> None:
     before, told = asyncio.run(_pass(9, go_away=False))
     assert before == [b"first"]
     assert told == [b"completed"]
+
+
+class Endless:
+    """A stream that goes on after the answer, until it is closed."""
+
+    length = None
+
+    def __init__(self) -> None:
+        self.closed = asyncio.Event()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield b"data: 1\n\n"
+        yield b"answer"
+        await self.closed.wait()
+
+    async def aclose(self) -> None:
+        self.closed.set()
+
+
+class Finding:
+    """A recorder that knows the answer when it sees it."""
+
+    answer: bytes | None = None
+
+    @property
+    def answered(self) -> bool:
+        return self.answer is not None
+
+    def feed(self, data: bytes) -> None:
+        if data == b"answer":
+            self.answer = data
+
+
+def test_a_stream_that_goes_on_after_the_answer_is_settled_by_it() -> None:
+    async def scene() -> list[bytes]:
+        store = SlowStore()
+        settler = Settler(store.tell, lambda _: None)
+        settlement = Settlement(Leases(store.renew), settler, Sealer([]), frozenset())
+        claim = Claim((b"claim", b"answer"), b"", b"token", b"", (1.0, 1.0), margin=0.0)
+        stream = Endless()
+        answer = await settlement.answered(claim, Answer(200, [], stream), Finding())
+        assert isinstance(answer.body, Passing)
+        assert await anext(answer.body) == b"data: 1\n\n"
+        assert not store.asked.is_set()
+        passing = asyncio.ensure_future(anext(answer.body))
+        await store.asked.wait()
+        assert not passing.done()
+        store.may_answer.set()
+        # The answer is told once it is recorded; then nobody need wait for the rest.
+        assert await passing == b"answer"
+        await answer.body.aclose()
+        assert stream.closed.is_set()
+        await settlement.aclose(1.0)
+        return store.told
+
+    assert asyncio.run(scene()) == [b"completed"]
