@@ -85,7 +85,7 @@ async def _serve(
         asked = faults(os.environ)
         keys = SigningKeys(settings, clock)
         admissions = Admissions(settings, metrics, lease=asked.lease or LEASE)
-        fleet = build_fleet(settings, admissions.watch, clock, metrics)
+        fleet = build_fleet(settings, admissions.client, clock, metrics)
         discovery = build_discovery(settings, clock, fleet, platform_keys.landed)
         metrics.profiles = lambda: discovery.figures
         lanes = {

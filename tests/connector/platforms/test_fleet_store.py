@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from tests.store_servers import StoreServer
 
+ROOT = Path(__file__).parents[3]
 SEAL = seal_with()
 NOW = float(round(time.time()))
 KID = {"kty": "none", "kid": "k" * 200}
@@ -49,9 +51,10 @@ def run(
     *,
     entries: int = 100,
     octets: int = 1_000_000,
+    login: str = "",
 ) -> None:
     async def started() -> None:
-        client = open_store(store.unix_url, directory=Path(), timeout=5.0)
+        client = open_store(f"unix://{login}{store.unix_path}", directory=Path(), timeout=5.0)
         await client.start()
         fleet = FleetStore(
             client, SEAL, clock=lambda: NOW, entries=entries, lease=6.0, octets=octets
@@ -176,6 +179,38 @@ def test_everything_in_the_store_has_its_end(store: StoreServer) -> None:
         assert all(0 < store.ask("PTTL", key) <= 3_900_000 for key in keys)
 
     run(store, scenario)
+
+
+def test_the_documented_user_may_do_all_that(store: StoreServer) -> None:
+    page = (ROOT / "docs" / "reliability.md").read_text("utf-8")
+    page = page.partition("<!-- acl: begin -->")[2].partition("<!-- acl: end -->")[0]
+    (words,) = [each.split() for each in page.splitlines() if each.startswith("ACL SETUSER")]
+    (more,) = re.findall(r"discovery\.fleet_key`: `([^`]+)`", page)
+    base = [word for word in words[3:] if not word.startswith(">")]
+
+    def results(rights: list[str]) -> dict[str, int]:
+        store.ask("ACL", "SETUSER", "gateway", "reset", "on", ">word", *rights)
+        found: dict[str, int] = {}
+        run(store, lambda fleet: everything(fleet, found), entries=1, login="gateway:word@")
+        return found
+
+    async def everything(fleet: FleetStore, found: dict[str, int]) -> None:
+        for name in ("old", "p", "q"):
+            await fleet.keep(profile(name, NOW - 3990 if name == "old" else NOW))
+        await fleet.seek(url_of("q"), b"")
+        for token in (b"a", b"b"):
+            await fleet.seek(url_of("r"), b"", token, refreshing=True)
+        await fleet.settle(url_of("r"), b"a", grace=1, mark=60)
+        await fleet.settle(url_of("r"), b"a", grace=0, mark=0)
+        await fleet.seek(url_of("r"), b"", b"b", refreshing=True)
+        found.update(+fleet.results)
+
+    assert results([*base, *more.split()]).keys() == {"kept"}
+    # Each of them is needed.
+    for word in more.split():
+        rest = [each for each in more.split() if each != word]
+        store.ask("FLUSHALL")
+        assert "unavailable" in results([*base, *rest]), word
 
 
 def test_a_lease_has_one_holder_until_it_is_given_back(store: StoreServer) -> None:
