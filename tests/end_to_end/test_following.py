@@ -50,18 +50,21 @@ def test_a_platform_is_registered_and_removed_by_a_file(
     with running_gateway(tmp_path, configuration(shop)) as gateway:
         assert gateway.ask(platform.signed().wire()).status == 200
         check_refusal(gateway.ask(newcomer.signed().wire()), "profile_not_trusted")
-        put(tmp_path / "platforms" / "second.yaml", newcomer.registration())
+        terms = newcomer.registration(rates={"reads": "4321/s"})
+        put(tmp_path / "platforms" / "second.yaml", terms)
         await_status(gateway, newcomer, 200)
+        told = gateway.ask(newcomer.signed().wire()).value("RateLimit-Policy")
+        assert "q=4321;" in told
         (tmp_path / "platforms" / "second.yaml").unlink()
         await_status(gateway, newcomer, 403)
         assert gateway.ask(platform.signed().wire()).status == 200
         seen = [each.values("UCP-Verified-Tier")[0] for each in merchant.requests]
         assert set(seen) == {"registered"}
     thumbprint = load_key(newcomer.jwk).thumbprint
-    told = {"merchant": "shop", "profile": newcomer.profile_url}
+    about = {"merchant": "shop", "profile": newcomer.profile_url}
     assert actions(tmp_path, "registry_changed") == [
-        {**told, "change": "registered", "added": [thumbprint]},
-        {**told, "change": "removed", "removed": [thumbprint]},
+        {**about, "change": "registered", "added": [thumbprint]},
+        {**about, "change": "removed", "removed": [thumbprint]},
     ]
     digests = {
         each["decision"]["settings"]

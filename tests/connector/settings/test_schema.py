@@ -343,3 +343,10 @@ def test_a_huge_value_makes_no_huge_line(make: Callable[[str], object]) -> None:
 def test_a_huge_key_makes_no_huge_line() -> None:
     (line,) = problems(limits={"x" * 100_000: 1})
     assert len(line) < 300
+
+
+@pytest.mark.parametrize("operations", ["all", ["get_order", "create_cart"], []])
+def test_operations_are_written_as_they_were_read(operations: str | list[str]) -> None:
+    made = settings(tiers={"registered": {"operations": operations}})
+    written = made.model_dump(mode="json")["tiers"]["registered"]["operations"]
+    assert written == operations
