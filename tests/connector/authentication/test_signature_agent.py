@@ -20,6 +20,8 @@ from connector.platforms.discovery import Discovery
 from connector.platforms.key_directory import DIRECTORY_PATH
 from connector.platforms.signature_agent import signature_agent_reader
 from tests.connector.authentication.platform import KEY, NOW, received
+from tests.connector.authentication.platform import URL as OLDER
+from tests.connector.authentication.test_older import detached
 from tests.connector.platforms.directories import ED25519, ES256, directory, entry, key_set
 
 if TYPE_CHECKING:
@@ -374,6 +376,17 @@ def test_a_detached_jws_beside_it_is_held_against_the_profile() -> None:
     asks = request(CIMD, extra=[("Request-Signature", "e30..AA")])
     assert network.refusal(asks) == ("key_not_found", "key_not_found")
     assert set(network.asked) == {PUBLISHED}
+
+
+def test_an_older_scheme_has_its_keys_in_the_profile() -> None:
+    asks = detached(extra=[("Signature-Agent", f'sig1="{OLDER}";type=cimd')])
+    profile = (PROFILE, OLDER)
+    document = {"ucp": {"version": "2026-08-25"}, "keys": [load_key(KEY).public_jwk()]}
+    network = Network({profile: FetchedDocument(json.dumps(document).encode(), "", "")})
+    registered = {OLDER: Registered(Policy("r", schemes=frozenset({"detached-jws"})), None, None)}
+    caller = network.prove(asks, registered=registered)
+    assert (caller.identity, caller.scheme) == (OLDER, "detached-jws")
+    assert network.asked == [profile]
 
 
 # What is wrong with it
