@@ -13,12 +13,12 @@ browser cannot sign, so here the signature does that.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from connector.errors import Refusal
 from connector.steps import Operation
 from connector.transports.event_streams import EventRecorder
+from connector.transports.mcp_agreement import as_header, check_agreement, octets_of
 from connector.transports.mcp_calls import payload_digest, request_id, with_id
 from connector.transports.mcp_messages import CALL, MAX_ID, NOTIFICATION, Message, read_message
 from connector.transports.operations import CHECKOUT_ONLY, KEY, OPERATIONS
@@ -46,8 +46,6 @@ _KEY_OPTIONAL: Final = frozenset(
 _MAX_UNVERIFIED: Final = 16 * 1024
 """Most octets of a body that are read before anybody verified it: for the profile that is not in
 UCP-Agent, and for the id of a call that is refused. Reading takes time, and anybody can ask."""
-# A URL in a structured field's string needs no escapes.
-_URL: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,2048}")
 _EVENTS: Final = b"text/event-stream"
 
 
@@ -136,7 +134,7 @@ class McpCall:
         if request.method != "POST":
             return Operation(STREAM if request.method == "GET" else END, "read", None, plain=True)
         message = self._read()
-        self._check_headers(message, caller)
+        check_agreement(request, message, caller.identity, self._transport.profile_url)
         if message.method != CALL:
             return Operation(_plain_name(message.method), "read", None, plain=True)
         name, tool = self._tool(message)
@@ -213,26 +211,7 @@ class McpCall:
                 f"a call of more than {_MAX_UNVERIFIED} octets needs a UCP-Agent",
             )
         profile = self._read().profile
-        return None if profile is None else [_as_header(profile)]
-
-    def _check_headers(self, message: Message, caller: Caller) -> None:
-        """Refuse a body and headers that say different things: both were taken for true."""
-        index = self._request.headers.index
-        if message.key is not None:
-            key = _octets(message.key)
-            if any(line != key for line in index.get(b"idempotency-key", ())):
-                raise _disagreement("Idempotency-Key")
-        if message.profile is not None and message.profile != caller.identity:
-            try:
-                profile = self._transport.profile_url(_as_header(message.profile))
-            except Refusal as refusal:
-                raise _disagreement("UCP-Agent") from refusal
-            if profile != caller.identity:
-                raise _disagreement("UCP-Agent")
-        # MCP of 2026-07-28: proxies may read these in the place of the body.
-        for name, said in (("Mcp-Method", message.method), ("Mcp-Name", message.tool or "")):
-            if any(line != _octets(said) for line in index.get(name.lower().encode(), ())):
-                raise _disagreement(name)
+        return None if profile is None else [as_header(profile)]
 
     def _tool(self, message: Message) -> tuple[str, Tool]:
         name = message.tool or ""
@@ -243,7 +222,7 @@ class McpCall:
 
     def _key(self, message: Message, *, needed: bool) -> str | None:
         lines = self._request.headers.index.get(b"idempotency-key", ())
-        key = None if message.key is None else _octets(message.key)
+        key = None if message.key is None else octets_of(message.key)
         if key is None and lines:
             key = lines[0]
         if key is None:
@@ -272,24 +251,8 @@ def _plain_name(method: str) -> str:
     raise Refusal("unknown_operation", "unknown_rpc_method", "this JSON-RPC method is not served")
 
 
-def _as_header(profile: str) -> bytes:
-    """Return the value of UCP-Agent that says the same; raises Refusal."""
-    if _URL.fullmatch(profile) is None:
-        raise Refusal("invalid_profile_url", "profile_in_body", "meta's profile is no URL")
-    return b'profile="%b"' % profile.encode("ascii")
-
-
-def _octets(text: str) -> bytes:
-    """Return UTF-8, of half a surrogate pair too: it equals no header, and is no key."""
-    return text.encode("utf-8", "surrogatepass")
-
-
 def _is_event_stream(answer: Answer) -> bool:
     return any(
         name.lower() == b"content-type" and value.partition(b";")[0].strip().lower() == _EVENTS
         for name, value in answer.headers
     )
-
-
-def _disagreement(name: str) -> Refusal:
-    return Refusal("malformed_request", "rpc_disagreement", f"{name} and the body disagree")
