@@ -19,6 +19,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Final
 
 from canonical import CanonicalError, KeyNotFound
+from connector.egress.resolving import OUR_FAULTS
 from connector.errors import Refusal
 from connector.platforms.budgets import Budgets, Lane
 from connector.platforms.cache import SegmentedCache
@@ -266,19 +267,30 @@ class Discovery:
                 self._verified_flights[url.origin] = left
 
     async def _fly(self, url: ProfileUrl, lane: Lane, *, refreshing: bool) -> Profile | Failure:
-        """Have a place, and the fleet's leave, and fetch."""
+        """Have a place, and fetch, or come by what another replica fetched."""
         async with self._places[lane]:
             if self._fleet is None:
-                return await self._fetched(url, lane)
-            turn = await self._turn(self._fleet, url, lane, refreshing=refreshing)
-            if not isinstance(turn, Lease):
-                return turn
-            outcome = await self._fetched(url, lane)
-            if isinstance(outcome, Failure):
-                await self._fleet.failed(url, turn)
+                outcome = await self._fetched(url, lane)
             else:
-                await self._fleet.fetched(outcome, turn)
-            return outcome
+                outcome = await self._fetched_by_one(self._fleet, url, lane, refreshing=refreshing)
+        if refreshing and isinstance(outcome, Failure) and outcome.reason in OUR_FAULTS:
+            # A refresh that never left this machine is not spent: it may be tried again soon.
+            self._refreshed.drop(url.url)
+        return outcome
+
+    async def _fetched_by_one(
+        self, fleet: Fleet, url: ProfileUrl, lane: Lane, *, refreshing: bool
+    ) -> Profile | Failure:
+        """Have the fleet's leave, and fetch."""
+        turn = await self._turn(fleet, url, lane, refreshing=refreshing)
+        if not isinstance(turn, Lease):
+            return turn
+        outcome = await self._fetched(url, lane)
+        if isinstance(outcome, Failure):
+            await fleet.failed(url, turn)
+        else:
+            await fleet.fetched(outcome, turn)
+        return outcome
 
     async def _turn(
         self, fleet: Fleet, url: ProfileUrl, lane: Lane, *, refreshing: bool

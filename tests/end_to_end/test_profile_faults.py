@@ -224,4 +224,14 @@ def test_a_resolver_of_ours_that_fails_is_503_and_locks_nobody_out(
         fleet.pass_time(2)
         assert gateway.ask(stranger.signed().wire()).status == 200
         assert gateway.ask(known.signed().wire()).status == 200
+        # Nor is a refresh spent that never left this machine.
+        rotated = Platform(known.profile_url, "rotated")
+        fleet.pass_time(30)
+        merchant.forget()
+        fleet.break_resolver()
+        refused(gateway, merchant, platform, rotated.signed(target=BEFORE), "discovery_pending")
+        fleet.break_resolver(broken=False)
+        host.default = answer(known.profile(keys=[known.public_jwk, rotated.public_jwk]))
+        fleet.pass_time(2)
+        assert gateway.ask(rotated.signed().wire()).status == 200
         assert BEFORE not in [seen.target.decode() for seen in merchant.requests]

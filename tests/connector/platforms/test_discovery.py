@@ -387,6 +387,26 @@ def test_a_failed_refresh_leaves_the_document_and_its_life() -> None:
     asyncio.run(scenario())
 
 
+def test_a_refresh_that_our_own_resolver_failed_is_tried_again_soon() -> None:
+    async def scenario() -> None:
+        network = Network()
+        network.publish("old", cache_control="max-age=600")
+        discovery = network.discovery()
+        await resolve(network, discovery)
+        published = network.documents[URL.url]
+        network.now += 10
+        network.documents[URL.url] = Refusal("discovery_pending", "resolver_failed", "no answer")
+        assert (await refused(refresh(network, discovery)))[1] == "resolver_failed"
+        assert (await refused(refresh(network, discovery)))[1] == "resolver_failed"
+        assert len(network.fetched) == 2
+        network.documents[URL.url] = published
+        network.now += 1
+        await refresh(network, discovery)
+        assert len(network.fetched) == 3
+
+    asyncio.run(scenario())
+
+
 def test_a_failed_refresh_is_spent_as_any_other() -> None:
     async def scenario() -> None:
         network = Network()
