@@ -52,6 +52,21 @@ STATUS: Final = {
     "unknown_operation": 404,
 }
 OLDER: Final = ["rfc9421", "detached-jws"]
+_TIER: Final = PATHS.keys() - {"cancel_cart", "search_catalog"}
+_BODILESS: Final = {"get_checkout", "get_cart", "get_order", "remove_gift"}
+PERMITTED: Final = {
+    ("discovered", "rfc9421"): {"create_checkout", "get_checkout"},
+    ("demoted", "rfc9421"): {"create_checkout", "get_checkout"},
+    ("registered", "rfc9421"): _TIER,
+    ("listed", "rfc9421"): {"get_order", "complete_checkout"},
+    ("filed", "rfc9421"): {"create_cart", "gift_wrap"},
+    ("january", "rfc9421"): {"get_checkout"},
+    ("older", "rfc9421"): _TIER,
+    ("older", "detached-jws"): _TIER - _BODILESS - {"complete_checkout"},
+    ("bound", "rfc9421"): {"get_checkout", "get_cart", "complete_checkout"},
+    ("bound", "detached-jws"): {"get_checkout", "get_cart", "complete_checkout"},
+}
+"""What the configuration below says, in words of its own: all else is refused."""
 CLOSED: Final = "closed.example.com"
 """The authority of a merchant that serves registered platforms only."""
 
@@ -176,11 +191,20 @@ def caller_of(callers: dict[str, Platform], cell: Cell) -> Platform:
     return by_profile.get(cell.caller) or callers[cell.caller]
 
 
-def test_every_caller_and_operation_has_its_row(shop: Shop, callers: dict[str, Platform]) -> None:
-    rows = {(each.caller, each.scheme, each.operation) for each in shop.cells}
+def test_every_caller_and_operation_has_its_row_which_says_what_the_settings_mean(
+    shop: Shop, callers: dict[str, Platform]
+) -> None:
+    names = {each.profile_url: name for name, each in callers.items()}
+    rows = {
+        (names.get(each.caller, each.caller), each.scheme, each.operation): not each.code
+        for each in shop.cells
+    }
     assert len(rows) == len(shop.cells)
-    # Nine kinds of callers, two of which sign in two ways.
-    assert len(shop.cells) == (len(callers) + 2) * len(PATHS)
+    assert rows == {
+        (*caller, operation): operation in permitted
+        for caller, permitted in PERMITTED.items()
+        for operation in PATHS
+    }
 
 
 def test_each_cell_is_answered_as_the_table_says_and_only_what_is_permitted_reaches_the_merchant(
