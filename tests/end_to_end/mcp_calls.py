@@ -32,6 +32,7 @@ CODES: Final = {
     "answer_not_replayable": -32000,
     "outcome_unknown": -32000,
     "rate_limited": -32000,
+    "store_unavailable": -32000,
 }
 
 

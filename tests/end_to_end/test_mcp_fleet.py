@@ -82,3 +82,29 @@ def test_where_requests_are_only_observed_session_ids_pass_as_they_are(
         check_rpc(gateway.ask(nothing.wire()), "malformed_request", None)
     told_apart = [seen.values("UCP-Verified") for seen in merchant.requests]
     assert told_apart == [["false"], ["true"], ["true"]]
+
+
+def test_without_a_store_nobody_gets_a_session_and_the_merchant_is_not_asked(
+    merchant: Merchant, platform: Platform, tmp_path: Path
+) -> None:
+    merchant.script[PATH] = _OPENED
+    folder = tmp_path / "store"
+    folder.mkdir()
+    shop = merchant.settings(platforms={"registered": [platform.registration()]})
+    with running_server(folder) as server:
+        settings = configuration(shop, store={"url": server.url})
+        with running_gateway(tmp_path, settings, errors=("store",)) as gateway:
+            server.kill()
+            told = gateway.ask(signed(platform, rpc("initialize")).wire())
+            assert check_rpc(told, "store_unavailable")["retry_after"] >= 1
+            assert merchant.requests == []
+            # Reads without a session go on.
+            assert gateway.ask(platform.signed().wire()).status == 200
+            server.start()
+            while not (told := gateway.ask(signed(platform, rpc("initialize")).wire())).values(
+                "Mcp-Session-Id"
+            ):
+                check_rpc(told, "store_unavailable")
+            server.kill()
+            session = ("Mcp-Session-Id", told.value("Mcp-Session-Id"))
+            assert gateway.ask(signed(platform, rpc("ping"), session).wire()).status == 200

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from tests.end_to_end.gateway import configuration, running_gateway
+from tests.end_to_end.mcp_calls import PATH, call, check_rpc
 from tests.end_to_end.merchant import AUTHORITY
 from tests.end_to_end.platform import CHECKOUTS, VERSION, Draft, Platform
 from tests.end_to_end.refusals import check_refusal, refused
@@ -159,3 +160,25 @@ def test_a_jws_over_the_body_completes_no_checkout(
     check_refusal(gateway.ask(draft.wire()), "operation_not_permitted")
     assert merchant.requests == []
     assert gateway.ask(platform.signed().wire()).status == 200
+
+
+def test_over_mcp_a_detached_jws_writes_once_and_completes_nothing(
+    gateway: RunningGateway, merchant: Merchant
+) -> None:
+    platform = PLATFORMS["detached-jws"]
+    made = call("create_checkout", id="1")
+    assert gateway.ask(detached(platform, PATH, made).wire()).status == 200
+    told = gateway.ask(detached(platform, PATH, call("complete_checkout", id="1")).wire())
+    check_rpc(told, "operation_not_permitted")
+    (seen,) = merchant.requests
+    assert seen.values("UCP-Verified-Scheme") == ["detached-jws"]
+    assert seen.values("UCP-Verified-Operation") == ["create_checkout"]
+
+
+def test_an_envelope_has_no_place_for_the_other_endpoint(
+    gateway: RunningGateway, merchant: Merchant
+) -> None:
+    draft = talos(PLATFORMS["talos"], call("create_checkout", id="1"))
+    draft.target = PATH
+    check_rpc(gateway.ask(draft.wire()), "signature_invalid")
+    assert merchant.requests == []
