@@ -85,6 +85,7 @@ class Following:
 
     def __init__(self, path: Path | str | None, environ: Mapping[str, str]) -> None:
         self._path = None if path is None else Path(path)
+        self._source = "configuration" if path is None else str(path)
         self._environ = environ
         self._files = RegistrationFiles()
         # Before reading: what changes in between is found by the first look.
@@ -95,7 +96,7 @@ class Following:
         self._seen: _Seen = self._look()
         if self._path is not None:
             self._seen[0] = ("", stamp)
-        self.settings = self._files.join(self._base, str(path)).settings
+        self.settings = self._files.join(self._base, path).settings
         self._failed: tuple[tuple[str, ...], float] | None = None
         self._restart: tuple[str, ...] = ()
 
@@ -170,13 +171,13 @@ class Following:
         base = load_settings(self._path, self._environ) if self._again else self._base
         # Its folders are looked at from now on, also where what is in them is wrong.
         self._base = base
-        loaded = self._files.join(base, str(self._path)).settings
+        loaded = self._files.join(base, self._path).settings
         settings = _followed(self.settings, loaded)
         mixed = check(settings)
         if mixed:
             # Good by itself, but not with what only a restart changes.
             raise ConfigurationError(
-                f"{self._path}: {show_path(place)}: {text}, before a restart"
+                f"{self._source}: {show_path(place)}: {text}, before a restart"
                 for place, text in mixed
             )
         try:
@@ -190,7 +191,7 @@ class Following:
                 tuple(_differing(settings, loaded, ())),
             )
         except ValueError as error:
-            raise ConfigurationError([f"{self._path}: {error}"]) from error
+            raise ConfigurationError([f"{self._source}: {error}"]) from error
 
 
 def _followed(running: Settings, loaded: Settings) -> Settings:

@@ -51,10 +51,10 @@ class RegistrationFiles:
 
         Raises ConfigurationError with a line for each problem, which names the file that it is in.
         """
-        return self.join(load_settings(path, environ), str(path))
+        return self.join(load_settings(path, environ), path)
 
-    def join(self, settings: Settings, source: str) -> Configuration:
-        """Return settings with the registrations of their folders; ``source`` is their file.
+    def join(self, settings: Settings, path: Path | str | None) -> Configuration:
+        """Return settings with the registrations of their folders; ``path`` is their file.
 
         Raises ConfigurationError as ``load`` does.
         """
@@ -63,31 +63,38 @@ class RegistrationFiles:
         used: dict[Path, tuple[Stamp, RegisteredPlatform]] = {}
         merchants: list[Merchant] = []
         for merchant in settings.merchants:
-            folder = merchant.platforms.directory
-            platforms: list[RegisteredPlatform] = []
-            found: list[Path] = []
-            try:
-                found = [] if folder is None else files_in(folder)
-            except ConfigurationError as error:
-                problems += error.problems
-            for path in found:
-                try:
-                    used[path] = self._registration(path)
-                except ConfigurationError as error:
-                    problems += error.problems
-                else:
-                    platforms.append(used[path][1])
+            found = self._folder(merchant.platforms.directory, used, problems)
             files[merchant.id] = tuple(found)
-            merchants.append(_with(merchant, platforms))
+            merchants.append(_with(merchant, [used[file][1] for file in found if file in used]))
         if problems:
             # Merchants may share a folder: each of its problems is told once.
             raise ConfigurationError(dict.fromkeys(problems))
         self._read = used
         joined = settings.model_copy(update={"merchants": tuple(merchants)})
+        source = "configuration" if path is None else str(path)
         told = [_told(joined, files, source, *problem) for problem in check(joined, files)]
         if told:
             raise ConfigurationError(dict.fromkeys(told))
         return Configuration(joined, files)
+
+    def _folder(
+        self,
+        folder: Path | None,
+        used: dict[Path, tuple[Stamp, RegisteredPlatform]],
+        problems: list[str],
+    ) -> list[Path]:
+        """Read a folder's files into ``used``, and return which they are."""
+        try:
+            found = [] if folder is None else files_in(folder)
+        except ConfigurationError as error:
+            problems += error.problems
+            return []
+        for file in found:
+            try:
+                used[file] = self._registration(file)
+            except ConfigurationError as error:
+                problems += error.problems
+        return found
 
     def _registration(self, path: Path) -> tuple[Stamp, RegisteredPlatform]:
         # Before reading: what changes in between is found by the next look.

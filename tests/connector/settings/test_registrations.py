@@ -165,6 +165,15 @@ def test_a_folder_has_only_so_many_files(tmp_path: Path, monkeypatch: pytest.Mon
     assert problems(path) == [f"{tmp_path}/platforms: has more than 2 files"]
 
 
+def test_merchants_of_the_environment_have_folders_too(tmp_path: Path) -> None:
+    folder = tmp_path / "platforms"
+    merchants = json.dumps([MERCHANT | {"platforms": {"directory": str(folder)}}])
+    file = put(folder, "acme.yaml", PINNED)
+    loaded = RegistrationFiles().load(None, {"UCP_CONNECTOR__MERCHANTS": merchants})
+    assert profiles(loaded) == [ACME]
+    assert loaded.files == {"flower-shop": (file,)}
+
+
 # One platform, one registration
 
 
