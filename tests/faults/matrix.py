@@ -15,6 +15,9 @@ GATEWAY: Final = Path(__file__).parents[2] / "connector" / "gateway.py"
 KILL: Final = "kill"
 STOP: Final = "stop"
 
+VALIDATE: Final = "validate"
+"""A step of merchants alone that have bodies checked."""
+
 SENT: Final = "sent"
 HALF: Final = "half answer"
 STREAMING: Final = "streaming"
@@ -94,6 +97,7 @@ _KILLED: Final = (
     # Nothing was claimed: the repetition is the first that the store hears of it.
     Row("receive", KILL, ABSENT, (EXECUTED,), 1, COMPLETED),
     Row("verify", KILL, ABSENT, (EXECUTED,), 1, COMPLETED),
+    Row(VALIDATE, KILL, ABSENT, (EXECUTED,), 1, COMPLETED),
     # Claimed and not sent; but nobody who is left can know that.
     Row("admit", KILL, CLAIMED, _WAIT, 0, LAPSED),
     Row("record", KILL, CLAIMED, _WAIT, 0, LAPSED),
@@ -131,6 +135,7 @@ _SLEPT: Final = (
     # The repetition overtakes it; then the sleeper's own request is the repetition.
     _slept("receive", ABSENT, (EXECUTED,), REPLAYED, (REPLAYED,)),
     _slept("verify", ABSENT, (EXECUTED,), REPLAYED, (REPLAYED,)),
+    _slept(VALIDATE, ABSENT, (EXECUTED,), REPLAYED, (REPLAYED,)),
     # Its lease is over, so it does not send; it knows that nothing was sent, and says so.
     _slept("admit", CLAIMED, _WAIT, OVERLOADED, (EXECUTED, REPLAYED)),
     _slept("record", CLAIMED, _WAIT, OVERLOADED, (EXECUTED, REPLAYED)),

@@ -28,9 +28,10 @@ from tests.faults.matrix import (
     REPLAYED,
     STREAMING,
     UNKNOWN,
+    VALIDATE,
 )
 from tests.faults.shop import AUTHORITIES, Order
-from tests.faults.site import end_well, gateway
+from tests.faults.site import CONFIGURATION, end_well, gateway
 
 if TYPE_CHECKING:
     from tests.end_to_end.client import Answer, Connection
@@ -49,10 +50,13 @@ _OVERTAKEN: Final = "settled by somebody else"
 def play(site: Site, row: Row) -> None:
     """Play one round; AssertionError, TimeoutError or OSError says what was not as promised."""
     with ExitStack() as stack:
-        path, books = site.folder / "connector.yaml", site.books
+        validates = row.point == VALIDATE
+        path = site.validating if validates else site.folder / CONFIGURATION
+        books = site.books
         if row.embedded:
             folder = Path(stack.enter_context(TemporaryDirectory(prefix="faults-")))
-            path = site.configure(folder, {"url": "embedded:", "directory": str(folder / "store")})
+            store = {"url": "embedded:", "directory": str(folder / "store")}
+            path = site.configure(folder, store, validates=validates)
             books = stack.enter_context(Books(folder / "store" / SOCKET))
         fault: dict[str, Any] = {"lease": site.lease}
         if row.point not in MERCHANT_POINTS:

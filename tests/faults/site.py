@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+CONFIGURATION: Final = "connector.yaml"
 AUDIT: Final = "UCP_CONNECTOR__AUDIT__DIRECTORY"
 _SLOW: Final = "2s"
 """``store.timeout``: the machine may be busy; a store that is gone is not what is tested here."""
@@ -38,15 +39,23 @@ class Site:
         self.steady: RunningGateway
         """The gateway that nothing happens to."""
 
-    def configure(self, folder: Path, store: dict[str, Any]) -> Path:
+    @property
+    def validating(self) -> Path:
+        """The configuration of gateways that check bodies, too, and forward them all the same."""
+        return self.folder / "validating" / CONFIGURATION
+
+    def configure(self, folder: Path, store: dict[str, Any], *, validates: bool = False) -> Path:
         """Write a configuration and return its path; all gateways sign with the same keys."""
-        merchants = [shop.as_setting(self.platform.registration()) for shop in self.shops.values()]
+        registration = self.platform.registration()
+        merchants = [shop.as_setting(registration) for shop in self.shops.values()]
+        if validates:
+            merchants = [{**each, "validation": {"requests": "report"}} for each in merchants]
         settings = configuration(
             *merchants,
             store={"timeout": _SLOW, "max_replayable_body": KEPT_OCTETS, **store},
             signing={"keys": str(self.folder / "keys.json")},
         )
-        path = folder / "connector.yaml"
+        path = folder / CONFIGURATION
         path.write_text(json.dumps(settings, indent=2))
         return path
 
@@ -59,8 +68,10 @@ def open_site(folder: Path, lease: float) -> Iterator[Site]:
         server = stack.enter_context(running_server(folder / "store"))
         books = stack.enter_context(Books(server.unix_path))
         site = Site(folder, lease, shops, books)
-        site.configure(folder, {"url": server.url})
-        with gateway(folder / "connector.yaml", {"lease": lease}) as site.steady:
+        path = site.configure(folder, {"url": server.url})
+        site.validating.parent.mkdir()
+        site.configure(site.validating.parent, {"url": server.url}, validates=True)
+        with gateway(path, {"lease": lease}) as site.steady:
             yield site
             metrics = site.steady.admin("/metrics").body.decode().splitlines()
             assert "ucp_connector_leases 0.0" in metrics
