@@ -25,6 +25,7 @@ from connector.settings.errors import ConfigurationError
 from connector.settings.files import stamp_of
 from connector.settings.loading import load_settings
 from connector.settings.registrations import RegistrationFiles, stamps_in
+from connector.settings.revocations import revoked_in
 from connector.settings.shape import show_path
 
 if TYPE_CHECKING:
@@ -123,7 +124,10 @@ class Following:
             await self.look(take, again=asked)
 
     async def look(self, take: Take, *, again: bool = False) -> None:
-        """Take the files where they changed, or ``again`` in any case; bad ones change nothing."""
+        """Take the files where they changed, or ``again`` in any case.
+
+        Bad ones change nothing, but that keys which they revoke are revoked.
+        """
         now = asyncio.get_running_loop().time()
         # In a thread, all of it: files may be many, or on a volume that is slow or gone.
         seen = await asyncio.to_thread(self._look)
@@ -141,6 +145,24 @@ class Following:
             self._fail(("an unexpected error; see the log",), now)
         else:
             self._succeed(followed)
+            return
+        await self._revoke(take)
+
+    async def _revoke(self, take: Take) -> None:
+        """Take keys that were revoked since: no mistake elsewhere has them verify any longer."""
+        try:
+            followed = await asyncio.to_thread(self._read_revoked)
+            if followed is None:
+                return
+            take(followed)
+        except ConfigurationError:
+            # Told already: reading the whole found it, too.
+            return
+        except Exception:
+            _logger.exception("revoked keys could not be taken")
+            return
+        self.settings = followed.settings
+        _logger.warning("newly revoked keys are taken all the same, and nothing else")
 
     def _fail(self, problems: tuple[str, ...], now: float) -> None:
         if self._failed is None or self._failed[0] != problems:
@@ -181,17 +203,36 @@ class Following:
                 for place, text in mixed
             )
         try:
-            return Followed(
-                settings,
-                {each.id: merchant_terms(settings, each) for each in settings.merchants},
-                {each.id: registered_plans(settings, each) for each in settings.merchants},
-                settings_digest(settings),
-                changes(self.settings, settings),
-                warnings_of(settings),
-                tuple(_differing(settings, loaded, ())),
-            )
+            return self._ready(settings, tuple(_differing(settings, loaded, ())))
         except ValueError as error:
             raise ConfigurationError([f"{self._source}: {error}"]) from error
+
+    def _read_revoked(self) -> Followed | None:
+        """Return what runs with the keys that are revoked now, too; None where there are none."""
+        if self._path is None or not self._again:
+            return None
+        running = self.settings.discovery
+        added = [
+            each
+            for each in dict.fromkeys(revoked_in(self._path, self._environ))
+            if each not in running.revoked
+        ]
+        if not added:
+            return None
+        # Only added: that a key verifies again is for a configuration that is good.
+        discovery = running.model_copy(update={"revoked": (*running.revoked, *added)})
+        return self._ready(self.settings.model_copy(update={"discovery": discovery}), self._restart)
+
+    def _ready(self, settings: Settings, restart: tuple[str, ...]) -> Followed:
+        return Followed(
+            settings,
+            {each.id: merchant_terms(settings, each) for each in settings.merchants},
+            {each.id: registered_plans(settings, each) for each in settings.merchants},
+            settings_digest(settings),
+            changes(self.settings, settings),
+            warnings_of(settings),
+            restart,
+        )
 
 
 def _followed(running: Settings, loaded: Settings) -> Settings:

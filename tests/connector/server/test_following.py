@@ -50,6 +50,9 @@ class Site:
         assert len(self.taken) <= before + 1
         return self.taken[-1] if len(self.taken) > before else None
 
+    def discovery(self) -> str:
+        return self.following.settings.merchants[0].platforms.discovery
+
     def registered(self) -> list[str]:
         return [each.profile for each in self.following.settings.merchants[0].platforms.registered]
 
@@ -166,14 +169,62 @@ def test_one_bad_file_leaves_everything_as_it_was(site: Site, bad: str) -> None:
     site.look()
     (site.platforms / "bad.yaml").write_text(bad)
     put(site.platforms, "beta.yaml", {"profile": BETA})
-    site.write(discovery={"revoked": [THUMBPRINT]})
+    site.write({"platforms": {"directory": "platforms", "discovery": "registered"}})
     assert site.look() is None
     assert site.registered() == [ACME]
-    assert not site.following.settings.discovery.revoked
+    assert site.discovery() == "open"
     (site.platforms / "bad.yaml").unlink()
     assert site.look() is not None
     assert site.registered() == [ACME, BETA]
-    assert [*site.following.settings.discovery.revoked] == [THUMBPRINT]
+    assert site.discovery() == "registered"
+
+
+def revoke_beside_a_mistake(site: Site, where: str) -> None:
+    """Revoke THUMBPRINT in a configuration that is not taken."""
+    put(site.platforms, "beta.yaml", {"profile": BETA} | ({"bogus": 1} if where == "file" else {}))
+    merchant = {"nonsense": True} if where == "settings" else {}
+    revoked = [THUMBPRINT, "short"] if where == "list" else [THUMBPRINT]
+    site.write(merchant, discovery={"revoked": revoked})
+
+
+@pytest.mark.parametrize("where", ["file", "settings", "list"])
+def test_keys_are_revoked_whatever_else_is_wrong(site: Site, where: str) -> None:
+    put(site.platforms, "acme.yaml", PINNED)
+    site.look()
+    revoke_beside_a_mistake(site, where)
+    taken = site.look()
+    assert taken is not None
+    assert taken.terms["flower-shop"].revoked == {THUMBPRINT}
+    assert [*taken.terms["flower-shop"].registered] == [ACME]
+    assert [(each.action, each.details) for each in taken.changes] == [
+        ("revoked_changed", {"added": [THUMBPRINT]})
+    ]
+    assert site.registered() == [ACME]
+    assert site.following.warning is not None
+    assert site.look(again=True) is None
+
+
+def test_beside_a_mistake_no_key_verifies_again(site: Site) -> None:
+    site.write(discovery={"revoked": [OTHER]})
+    site.look()
+    revoke_beside_a_mistake(site, "file")
+    taken = site.look()
+    assert taken is not None
+    assert taken.terms["flower-shop"].revoked == {THUMBPRINT, OTHER}
+    (site.platforms / "beta.yaml").unlink()
+    taken = site.look()
+    assert taken is not None
+    assert taken.terms["flower-shop"].revoked == {THUMBPRINT}
+    assert site.following.warning is None
+
+
+@pytest.mark.parametrize("discovery", [None, [], {"revoked": "all"}, {"revoked": [1, None, []]}])
+def test_a_list_of_revoked_keys_that_makes_no_sense_revokes_nothing(
+    site: Site, discovery: object
+) -> None:
+    site.write({"nonsense": True}, discovery=discovery)
+    assert site.look() is None
+    assert site.following.warning is not None
 
 
 def test_a_bad_configuration_leaves_everything_as_it_was(site: Site) -> None:
