@@ -2,7 +2,8 @@
 
 A stream that a platform opens with GET ends when somebody wants it to. Each takes a slot in flight
 and a connection to the merchant for as long, so callers get a share of these, and a process that
-stops does not wait for them.
+stops does not wait for them. Strangers can be as many as they like to be, so they share: those of
+one origin as one caller, and all of them half of the room.
 """
 
 from __future__ import annotations
@@ -15,15 +16,19 @@ from typing import TYPE_CHECKING, Final, Self
 from connector.errors import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine
+    from collections.abc import AsyncIterator
     from types import TracebackType
 
-    from connector.steps import Answer, Stream
+    from connector.steps import Answer, Caller, Stream
 
 SHARE: Final = 1 / 4
 """Of all slots in flight, what open streams may take together."""
+SHARE_OF_STRANGERS: Final = 1 / 8
+"""What those of callers may take together whom nobody registered."""
 SHARE_OF_ONE: Final = 1 / 16
 """What those of one caller may take: a platform opens one for each of its sessions."""
+_STRANGERS: Final = "discovered"
+"""The tier of platforms that nobody registered."""
 _RETRY_AFTER: Final = 5
 
 
@@ -32,37 +37,44 @@ class OpenStreams:
 
     def __init__(self, in_flight: int) -> None:
         self._most = math.ceil(in_flight * SHARE)
+        self._most_of_strangers = math.ceil(in_flight * SHARE_OF_STRANGERS)
         self._most_of_one = math.ceil(in_flight * SHARE_OF_ONE)
-        self._by_caller: Counter[str] = Counter()
+        self._by_holder: Counter[str] = Counter()
+        self._strangers = 0
         self._ending = asyncio.Event()
 
     def __len__(self) -> int:
-        return self._by_caller.total()
+        return self._by_holder.total()
 
-    def hold(self, caller: str) -> Hold:
+    def hold(self, caller: Caller) -> Hold:
         """Take room for one more; raises Refusal where there is none."""
-        if self._by_caller[caller] >= self._most_of_one or len(self) >= self._most:
+        stranger = caller.tier == _STRANGERS
+        # No identity is an origin: its path is at least a slash.
+        holder = _origin(caller.identity) if stranger else caller.identity
+        if (
+            self._by_holder[holder] >= self._most_of_one
+            or len(self) >= self._most
+            or (stranger and self._strangers >= self._most_of_strangers)
+        ):
             raise Refusal(
                 "rate_limited",
                 "open_streams",
                 "too many event streams are open",
                 retry_after=_RETRY_AFTER,
             )
-        self._by_caller[caller] += 1
-        return Hold(self, caller)
+        self._by_holder[holder] += 1
+        self._strangers += stranger
+        return Hold(self, holder, self._ending, stranger=stranger)
 
-    def leave(self, caller: str) -> None:
+    def leave(self, holder: str, *, stranger: bool) -> None:
         """Give the room of one back."""
-        self._by_caller[caller] -= 1
-        if not self._by_caller[caller]:
-            del self._by_caller[caller]
-
-    def ending(self) -> Coroutine[None, None, object]:
-        """Return what ends when all that are open now are to end."""
-        return self._ending.wait()
+        self._by_holder[holder] -= 1
+        self._strangers -= stranger
+        if not self._by_holder[holder]:
+            del self._by_holder[holder]
 
     def interrupt(self) -> None:
-        """End those that are open now; their callers may come again, if they still may.
+        """End those for which room is taken now; their callers may come again, if they still may.
 
         A stream that nobody ends would outlive its caller's registration, and its key.
         """
@@ -76,11 +88,16 @@ class OpenStreams:
 
 
 class Hold:
-    """Room for one stream, given back with it, or at once where none came of it."""
+    """Room for one stream, given back with it, or at once where none came of it.
 
-    def __init__(self, streams: OpenStreams, caller: str) -> None:
+    ``ending`` is that of the moment when it was taken: a stream that the merchant is still slow to
+    open is among those that are to end.
+    """
+
+    def __init__(self, streams: OpenStreams, caller: str, ending: asyncio.Event) -> None:
         self._streams = streams
         self._caller = caller
+        self._ending = ending
         self._held = True
         self._passing = False
 
@@ -102,23 +119,24 @@ class Hold:
             return answer
         self._passing = True
         stream: Stream = answer.body  # type: ignore[assignment]  # no bytes
-        return answer._replace(body=HeldStream(stream, self, self._streams))
+        return answer._replace(body=HeldStream(stream, self, self._ending))
 
     def release(self) -> None:
         """Give the room back."""
         if self._held:
             self._held = False
-            self._streams.leave(self._caller)
+            self._streams.leave(self._holder, stranger=self._stranger)
 
 
 class HeldStream:
     """A stream that ends when its source does, or when all streams are to end."""
 
-    def __init__(self, stream: Stream, hold: Hold, streams: OpenStreams) -> None:
+    def __init__(self, stream: Stream, hold: Hold, ending: asyncio.Event) -> None:
         self._stream = stream
         self._pieces: AsyncIterator[bytes] = aiter(stream)
         self._hold = hold
-        self._ending = asyncio.ensure_future(streams.ending())
+        self._over = ending
+        self._ending = asyncio.ensure_future(ending.wait())
 
     @property
     def length(self) -> int | None:
@@ -129,6 +147,9 @@ class HeldStream:
         return self
 
     async def __anext__(self) -> bytes:
+        # A piece that is there at once must not pass behind the end.
+        if self._over.is_set():
+            raise StopAsyncIteration
         coming = asyncio.ensure_future(_next(self._pieces))
         try:
             await asyncio.wait({coming, self._ending}, return_when=asyncio.FIRST_COMPLETED)
@@ -148,6 +169,12 @@ class HeldStream:
         self._ending.cancel()
         self._hold.release()
         await self._stream.aclose()
+
+
+def _origin(profile: str) -> str:
+    """Return scheme, host and port of a normalised profile URL."""
+    scheme, _, rest = profile.partition("://")
+    return f"{scheme}://{rest.partition('/')[0].partition('?')[0]}"
 
 
 async def _next(pieces: AsyncIterator[bytes]) -> bytes | None:
