@@ -21,7 +21,7 @@ from connector.server.validating import check_models, unjudged
 from connector.settings.base import Section
 from connector.settings.inert import inert_settings
 from connector.settings.loading import ConfigurationError
-from connector.settings.registrations import RegistrationFiles
+from connector.settings.registrations import RegistrationFiles, without_registrations
 from connector.settings.shape import show_path
 from connector.settings.units import format_duration
 from connector.signing.key_document import KeyFileError
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from connector.settings.merchants import Merchant
+    from connector.settings.registrations import Configuration
     from connector.settings.schema import Settings
     from connector.settings.terms import RegisteredTier
 
@@ -69,12 +70,12 @@ def run(arguments: argparse.Namespace) -> int:
     if problems:
         return _bad(arguments.config, problems, as_json=arguments.json)
     if arguments.json:
-        document = {"file": arguments.config, "ok": True, "problems": [], **_summary(settings)}
+        document = {"file": arguments.config, "ok": True, "problems": [], **_summary(configuration)}
         if arguments.permissions:
             document["permissions"] = permission_document(configuration)
         sys.stdout.write(f"{json.dumps(document, indent=2)}\n")
     else:
-        lines = [*_lines(arguments.config, settings)]
+        lines = [*_lines(arguments.config, configuration)]
         if arguments.permissions:
             lines += permission_lines(configuration)
         sys.stdout.write("\n".join(lines) + "\n")
@@ -106,11 +107,13 @@ def _bad(file: str, problems: tuple[str, ...], *, as_json: bool) -> int:
     return 1
 
 
-def warnings(settings: Settings) -> list[str]:
+def warnings(configuration: Configuration) -> list[str]:
     """Name the settings that are unsafe, that check less than one may think, or do nothing yet."""
+    settings = configuration.settings
     unsafe = [f"{path} is unsafe" for path in _insecure(settings, ())]
     inert = [f"{path} has no effect yet" for path in inert_settings(settings)]
-    return [*unsafe, *unjudged(settings), *inert]
+    empty = without_registrations(configuration)
+    return [*unsafe, *empty, *unjudged(settings), *inert]
 
 
 def _insecure(section: Section, path: tuple[str | int, ...]) -> Iterator[str]:
@@ -129,7 +132,8 @@ def _insecure(section: Section, path: tuple[str | int, ...]) -> Iterator[str]:
             yield f"{show_path(here)}: {value}"
 
 
-def _summary(settings: Settings) -> dict[str, Any]:
+def _summary(configuration: Configuration) -> dict[str, Any]:
+    settings = configuration.settings
     return {
         "listen": _address(settings.listen.host, settings.listen.port),
         "admin": _address(settings.admin.host, settings.admin.port),
@@ -140,7 +144,7 @@ def _summary(settings: Settings) -> dict[str, Any]:
             "discovered": _tier(settings.tiers.discovered),
             "registered": _tier(settings.tiers.registered),
         },
-        "warnings": warnings(settings),
+        "warnings": warnings(configuration),
     }
 
 
@@ -194,9 +198,9 @@ def _tier(tier: RegisteredTier) -> dict[str, Any]:
     }
 
 
-def _lines(file: str, settings: Settings) -> Iterator[str]:
+def _lines(file: str, configuration: Configuration) -> Iterator[str]:
     """Say the same for a reader."""
-    summary = _summary(settings)
+    summary = _summary(configuration)
     yield f"{file}: ok"
     yield f"listens on {summary['listen']}, admin on {summary['admin']}"
     yield f"store: {summary['store']}"
@@ -216,7 +220,7 @@ def _lines(file: str, settings: Settings) -> Iterator[str]:
         yield from revocation_lines(
             merchant["revocation"],
             pinned=platforms["pinned"],
-            shared=settings.discovery.fleet_key is not None,
+            shared=configuration.settings.discovery.fleet_key is not None,
         )
         yield f"  signatures   {merchant['signatures']}"
         signing = merchant["signing"]

@@ -24,7 +24,7 @@ from connector.settings.checks import check
 from connector.settings.errors import ConfigurationError
 from connector.settings.files import stamp_of
 from connector.settings.loading import load_settings
-from connector.settings.registrations import RegistrationFiles, stamps_in
+from connector.settings.registrations import Configuration, RegistrationFiles, stamps_in
 from connector.settings.revocations import revoked_in
 from connector.settings.shape import show_path
 
@@ -60,8 +60,8 @@ _logger: Final = logging.getLogger(__name__)
 class Followed(NamedTuple):
     """A configuration that was read again, ready to be put in place."""
 
-    settings: Settings
-    """Those in force from now on: what cannot be followed is as it was."""
+    configuration: Configuration
+    """What is in force from now on: what cannot be followed is as it was."""
     terms: Mapping[str, Terms]
     """By merchant id, as all below."""
     plans: Mapping[str, Mapping[str, Plan]]
@@ -73,6 +73,11 @@ class Followed(NamedTuple):
     restart: tuple[str, ...]
     """Settings that changed and are not followed."""
 
+    @property
+    def settings(self) -> Settings:
+        """Of the configuration."""
+        return self.configuration.settings
+
 
 Take = Callable[[Followed], None]
 
@@ -80,8 +85,8 @@ Take = Callable[[Followed], None]
 class Following:
     """A configuration's files, and the settings that are in force.
 
-    ConfigurationError where it cannot be started with. ``settings`` have the registrations of all
-    folders, and are what ``watch`` took last.
+    ConfigurationError where it cannot be started with. ``configuration`` has the registrations of
+    all folders, and is what ``watch`` took last.
     """
 
     def __init__(self, path: Path | str | None, environ: Mapping[str, str]) -> None:
@@ -97,9 +102,14 @@ class Following:
         self._seen: _Seen = self._look()
         if self._path is not None:
             self._seen[0] = ("", stamp)
-        self.settings = self._files.join(self._base, path).settings
+        self.configuration = self._files.join(self._base, path)
         self._failed: tuple[tuple[str, ...], float] | None = None
         self._restart: tuple[str, ...] = ()
+
+    @property
+    def settings(self) -> Settings:
+        """Of the configuration that is in force."""
+        return self.configuration.settings
 
     @property
     def warning(self) -> str | None:
@@ -161,7 +171,7 @@ class Following:
         except Exception:
             _logger.exception("revoked keys could not be taken")
             return
-        self.settings = followed.settings
+        self.configuration = followed.configuration
         _logger.warning("newly revoked keys are taken all the same, and nothing else")
 
     def _fail(self, problems: tuple[str, ...], now: float) -> None:
@@ -173,7 +183,7 @@ class Following:
 
     def _succeed(self, followed: Followed) -> None:
         self._failed = None
-        self.settings = followed.settings
+        self.configuration = followed.configuration
         _logger.info("the configuration was read again: %d changes", len(followed.changes))
         if followed.restart and followed.restart != self._restart:
             named = ", ".join(followed.restart)
@@ -193,7 +203,7 @@ class Following:
         base = load_settings(self._path, self._environ) if self._again else self._base
         # Its folders are looked at from now on, also where what is in them is wrong.
         self._base = base
-        loaded = self._files.join(base, self._path).settings
+        loaded, files = self._files.join(base, self._path)
         settings = _followed(self.settings, loaded)
         mixed = check(settings)
         if mixed:
@@ -203,7 +213,8 @@ class Following:
                 for place, text in mixed
             )
         try:
-            return self._ready(settings, tuple(_differing(settings, loaded, ())))
+            restart = tuple(_differing(settings, loaded, ()))
+            return self._ready(Configuration(settings, files), restart)
         except ValueError as error:
             raise ConfigurationError([f"{self._source}: {error}"]) from error
 
@@ -221,16 +232,18 @@ class Following:
             return None
         # Only added: that a key verifies again is for a configuration that is good.
         discovery = running.model_copy(update={"revoked": (*running.revoked, *added)})
-        return self._ready(self.settings.model_copy(update={"discovery": discovery}), self._restart)
+        settings = self.settings.model_copy(update={"discovery": discovery})
+        return self._ready(Configuration(settings, self.configuration.files), self._restart)
 
-    def _ready(self, settings: Settings, restart: tuple[str, ...]) -> Followed:
+    def _ready(self, configuration: Configuration, restart: tuple[str, ...]) -> Followed:
+        settings = configuration.settings
         return Followed(
-            settings,
+            configuration,
             {each.id: merchant_terms(settings, each) for each in settings.merchants},
             {each.id: registered_plans(settings, each) for each in settings.merchants},
             settings_digest(settings),
             changes(self.settings, settings),
-            warnings_of(settings),
+            warnings_of(configuration),
             restart,
         )
 

@@ -120,7 +120,7 @@ async def _serve(
         fault=asked.at,
     )
     fault = [] if asked == Faults() else [f"{SWITCH} is set: this process is made to fail"]
-    warnings = [*warnings_of(settings), *fault]
+    warnings = [*warnings_of(following.configuration), *fault]
 
     def take(followed: Followed) -> None:
         for name, lane in lanes.items():

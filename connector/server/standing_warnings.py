@@ -6,15 +6,18 @@ from typing import TYPE_CHECKING
 
 from connector.server.validating import unjudged
 from connector.settings.inert import inert_settings
+from connector.settings.registrations import without_registrations
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from connector.settings.registrations import Configuration
     from connector.settings.schema import Settings
 
 
-def warnings_of(settings: Settings) -> list[str]:
+def warnings_of(configuration: Configuration) -> list[str]:
     """Return a line for each; they stand until the configuration says otherwise."""
+    settings = configuration.settings
     found = [
         f"merchant {each.id}: insecure_observe forwards requests that do not verify"
         for each in settings.merchants
@@ -30,6 +33,7 @@ def warnings_of(settings: Settings) -> list[str]:
         if set(platform.schemes or getattr(settings.tiers, platform.tier).schemes) != {"rfc9421"}
     ]
     found += _named_by_nobody(settings)
+    found += without_registrations(configuration)
     found += unjudged(settings)
     inert = inert_settings(settings)
     if inert:

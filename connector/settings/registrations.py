@@ -41,7 +41,10 @@ class Configuration(NamedTuple):
 
 
 class RegistrationFiles:
-    """Reads folders of registrations, and only those files again that have changed."""
+    """Reads folders of registrations, and only those files again that have changed.
+
+    That a folder lost its last file is a problem: it stays in force what was read before.
+    """
 
     def __init__(self) -> None:
         self._read: dict[Path, tuple[Stamp, RegisteredPlatform]] = {}
@@ -89,6 +92,12 @@ class RegistrationFiles:
         except ConfigurationError as error:
             problems += error.problems
             return []
+        if not found and any(file.parent == folder for file in self._read):
+            # A volume that went looks like that, and its platforms would have wider terms.
+            problems.append(
+                f"{folder}: has no registrations any more; if that is meant, name it no more"
+                " under platforms.directory"
+            )
         for file in found:
             try:
                 used[file] = self._registration(file)
@@ -138,6 +147,15 @@ def _names_in(folder: Path) -> list[str]:
     if len(names) > MAX_FILES:
         raise ConfigurationError([f"{folder}: has more than {MAX_FILES} files"])
     return names
+
+
+def without_registrations(configuration: Configuration) -> list[str]:
+    """Return a line for each merchant's folder that has no file."""
+    return [
+        f"merchant {each.id}: no platform is registered in {each.platforms.directory}"
+        for each in configuration.settings.merchants
+        if each.platforms.directory is not None and not configuration.files.get(each.id)
+    ]
 
 
 def _with(merchant: Merchant, platforms: list[RegisteredPlatform]) -> Merchant:

@@ -211,6 +211,14 @@ def test_registrations_of_a_folder_are_counted(
     assert "  platforms    discovery open, 2 registered" in capsys.readouterr().out.splitlines()
 
 
+def test_a_folder_without_registrations_is_warned_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "platforms").mkdir()
+    assert _check(tmp_path, REGISTERING) == 0
+    assert f"no platform is registered in {tmp_path}/platforms" in capsys.readouterr().out
+
+
 def test_a_bad_registration_is_named_by_its_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

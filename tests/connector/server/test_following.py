@@ -11,6 +11,7 @@ import pytest
 
 from canonical import load_key
 from connector.server.following import FOLLOWED, Followed, Following
+from connector.server.standing_warnings import warnings_of
 from connector.settings.loading import ConfigurationError
 from connector.settings.merchants import MerchantPlatforms
 from tests.connector.settings.documents import KEY, MERCHANT, OTHER_KEY
@@ -89,6 +90,7 @@ def test_a_new_file_registers_a_platform_with_its_terms_and_its_plan(site: Site)
 
 def test_a_file_that_changed_or_went_is_followed(site: Site) -> None:
     put(site.platforms, "acme.yaml", PINNED)
+    put(site.platforms, "beta.yaml", {"profile": BETA})
     site.look()
     put(site.platforms, "acme.yaml", PINNED | {"keys": [OTHER_KEY]})
     taken = site.look()
@@ -96,7 +98,7 @@ def test_a_file_that_changed_or_went_is_followed(site: Site) -> None:
     assert taken.changes[0].details["settings"] == ["keys"]
     (site.platforms / "acme.yaml").unlink()
     assert site.look() is not None
-    assert site.registered() == []
+    assert site.registered() == [BETA]
 
 
 def test_a_file_written_in_place_is_followed_too(site: Site) -> None:
@@ -272,6 +274,42 @@ def test_a_folder_that_is_gone_changes_nothing_until_it_is_back(site: Site) -> N
     aside.rename(site.platforms)
     assert site.look() is not None
     assert site.registered() == [ACME, BETA]
+
+
+def test_a_folder_that_was_emptied_gives_nobody_wider_terms(site: Site) -> None:
+    file = put(site.platforms, "acme.yaml", PINNED | {"operations": ["get_order"]})
+    site.look()
+    file.unlink()
+    for _ in range(2):
+        assert site.look(again=True) is None
+        assert site.registered() == [ACME]
+        assert site.following.warning is not None
+        assert f"{site.platforms}: has no registrations any more" in site.following.warning
+    put(site.platforms, "beta.yaml", {"profile": BETA})
+    assert site.look() is not None
+    assert site.registered() == [BETA]
+    assert site.following.warning is None
+
+
+def test_a_folder_that_the_settings_name_no_more_registers_nobody(site: Site) -> None:
+    put(site.platforms, "acme.yaml", PINNED)
+    site.look()
+    site.write({"platforms": {}})
+    assert site.look() is not None
+    assert site.registered() == []
+
+
+def test_a_folder_without_registrations_is_warned_of_as_long_as_it_has_none(site: Site) -> None:
+    warning = f"merchant flower-shop: no platform is registered in {site.platforms}"
+    assert warning in warnings_of(site.following.configuration)
+    site.write(discovery={"revoked": [THUMBPRINT]})
+    taken = site.look()
+    assert taken is not None
+    assert warning in taken.warnings
+    put(site.platforms, "acme.yaml", PINNED)
+    taken = site.look()
+    assert taken is not None
+    assert warning not in taken.warnings
 
 
 def test_what_is_good_only_with_what_needs_a_restart_is_refused_whole(site: Site) -> None:
