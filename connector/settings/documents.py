@@ -34,9 +34,29 @@ _SCALARS: Final[dict[str, Callable[[str], object]]] = {
 }
 
 
+class _NestedError(yaml.MarkedYAMLError):  # type: ignore[misc,unused-ignore] # as below
+    """A document is nested too deeply."""
+
+
 # Composes nodes only; no constructor of PyYAML's is ever called.
 class _Composer(yaml.SafeLoader):  # type: ignore[misc,unused-ignore] # untyped where stubs lack
     yaml_implicit_resolvers: Any = {}  # noqa: RUF012 - PyYAML keeps its table on the class
+    _depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        self._depth += 1
+        if self._depth > _MAX_DEPTH + 1:
+            event = self.peek_event()  # type: ignore[no-untyped-call,unused-ignore]  # as above
+            raise _NestedError(problem_mark=event.start_mark)
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+    # It looks ahead of what is composed, and goes through all open brackets at each token.
+    def fetch_flow_collection_start(self, token: Any) -> None:
+        if self.flow_level > _MAX_DEPTH:
+            raise _NestedError(problem_mark=self.get_mark())
+        super().fetch_flow_collection_start(token)
 
 
 for _kind, _text, _first in (
@@ -61,11 +81,11 @@ def read_document(text: str, source: str) -> Any:
         raise _error(source, line, "a character that YAML does not allow") from None
     except ComposerError as error:
         raise _error(source, _line(error.problem_mark), _composing(error)) from None
+    except _NestedError as error:
+        raise _error(source, _line(error.problem_mark), "nested too deeply") from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise _error(source, _line(mark), _parsing(error)) from None
-    except RecursionError:
-        raise ConfigurationError([f"{source}: nested too deeply"]) from None
     return None if root is None else _Reading(source).value(root, 0)
 
 

@@ -138,6 +138,18 @@ def test_endless_nesting_is_one_line() -> None:
     assert "nested too deeply" in problem("[" * 100 + "]" * 100)
 
 
+@pytest.mark.parametrize("opening", ["[", "{a: ", "- ", "? ", "- [", "[? "])
+def test_what_is_nested_too_deeply_is_refused_before_the_rest_is_read(opening: str) -> None:
+    wrong_further_on = opening * 70 + "\n%"
+    assert problem(wrong_further_on) == "config.yaml: line 1: nested too deeply"
+
+
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ("{a: ", "}"), ("- ", "")])
+def test_sixty_four_levels_are_read(opening: str, closing: str) -> None:
+    assert read(opening * 64 + "x" + closing * 64)
+    assert "nested too deeply" in problem(opening * 65 + "x" + closing * 65)
+
+
 @pytest.mark.parametrize("text", ["a: *hunter2", "a: [&hunter2 1, &hunter2 2]", "a: !hunter2!x y"])
 def test_a_secret_that_looks_like_yaml_is_not_repeated(text: str) -> None:
     assert "hunter2" not in problem(text)
