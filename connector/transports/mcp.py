@@ -176,7 +176,7 @@ class McpCall:
         """Take room for an event stream that the platform opens; raises Refusal."""
         if self._request.method != "GET":
             return None
-        return self._transport.streams.hold(caller.identity)
+        return self._transport.streams.hold(caller)
 
     def replayed(self, body: bytes) -> bytes:
         """Return the body with which a recorded answer goes out again: with this call's id."""

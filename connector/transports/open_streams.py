@@ -94,9 +94,12 @@ class Hold:
     open is among those that are to end.
     """
 
-    def __init__(self, streams: OpenStreams, caller: str, ending: asyncio.Event) -> None:
+    def __init__(
+        self, streams: OpenStreams, holder: str, ending: asyncio.Event, *, stranger: bool
+    ) -> None:
         self._streams = streams
-        self._caller = caller
+        self._holder = holder
+        self._stranger = stranger
         self._ending = ending
         self._held = True
         self._passing = False
