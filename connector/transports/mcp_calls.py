@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from canonical import CanonicalError, canonicalize
 from canonical.jcs import parse_json
+from connector.json_marks import is_crowded
 from connector.transports.json_members import JsonObject, is_deep, read_object
 
 # The digests of one key are compared with each other, and REST names the same operations. These
@@ -43,9 +44,10 @@ def payload_digest(body: bytes) -> bytes:
 def request_id(call: bytes) -> bytes | None:
     """Return the id of a JSON-RPC request as it is written; None where it has none.
 
-    An id is the one top-level member of this name, a string or a number (MCP, Requests).
+    An id is the one top-level member of this name, a string or a number (MCP, Requests). In text of
+    more values than a message may have it is not looked for.
     """
-    message = read_object(call)
+    message = None if is_crowded(call) else read_object(call)
     literal = None if message is None else message.literal("id")
     return literal.encode() if literal is not None and _is_id(literal) else None
 

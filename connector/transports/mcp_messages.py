@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from connector.errors import Refusal
+from connector.json_marks import MAX_VALUES, is_crowded
 from connector.transports.json_members import JsonObject, is_deep, read_object
 
 if TYPE_CHECKING:
@@ -95,6 +96,9 @@ def _with_meta(call: Message, arguments: JsonObject | None) -> Message:
 
 
 def _object(body: bytes) -> JsonObject:
+    # First, for each level that is read takes the time again.
+    if is_crowded(body):
+        raise _malformed("values", f"a message has no more than {MAX_VALUES} values")
     message = read_object(body)
     if message is not None:
         return message

@@ -6,7 +6,6 @@ hold). That the text is no such JSON is found fast; where, is looked for only th
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from itertools import islice
 from json import JSONDecodeError, JSONDecoder
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from canonical import CanonicalError, canonicalize
 from canonical.jcs import MAX_DEPTH, parse_json
+from connector.json_marks import MAX_VALUES, is_crowded
 from connector.validation.problems import MAX_PROBLEMS, Path, Problem
 
 if TYPE_CHECKING:
@@ -21,15 +21,10 @@ if TYPE_CHECKING:
 
 MAX_ITEMS: Final = 1_000
 """Elements of an array, members of an object: the models compare some elements with each other."""
-MAX_VALUES: Final = 10_000
-"""Values in a body, arrays and objects included: each may be wrong, and each costs time."""
-
 MAX_NAME: Final = 256
 """Characters of a name: the models match some names against an expression."""
 
 _MAX_EXACT: Final = 2**53
-# A string, an open one to the end: whatever follows matches, so it never looks back.
-_TEXT: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*"?+', re.DOTALL)
 
 
 def read(text: bytes) -> tuple[Any, tuple[Problem, ...]]:
@@ -39,7 +34,7 @@ def read(text: bytes) -> tuple[Any, tuple[Problem, ...]]:
     ``text`` (half a surrogate pair), ``too_deep``, ``too_many_items``, ``too_many_values``,
     ``name_too_long``.
     """
-    if _is_crowded(text):
+    if is_crowded(text):
         return None, (Problem((), "too_many_values"),)
     try:
         value = parse_json(text)
@@ -51,14 +46,6 @@ def read(text: bytes) -> tuple[Any, tuple[Problem, ...]]:
 def _problems_of(value: Any) -> tuple[Problem, ...]:
     """Return what is wrong with a value that was read already, names that occur twice apart."""
     return tuple(islice(_walk(value, (), [MAX_VALUES]), MAX_PROBLEMS))
-
-
-def _is_crowded(text: bytes) -> bool:
-    """Tell whether text holds certainly too many values; parsing it, even, takes long then."""
-    if text.count(b",") + text.count(b"[") + text.count(b"{") < MAX_VALUES:
-        return False
-    marks = _TEXT.sub(b"", text)
-    return max(marks.count(b","), marks.count(b"[") + marks.count(b"{")) >= MAX_VALUES
 
 
 def _is_plain(value: Any, *, escapes: bool) -> bool:

@@ -66,6 +66,7 @@ def _answers(merchant: Merchant) -> None:
         (call(meta={"idempotency-key": KEY, "Idempotency-Key": KEY}), "malformed_request", 7),
         (b'{"a":' * 65 + b"1" + b"}" * 65, "malformed_request", None),
         (b"[" * 100_000, "malformed_request", None),
+        (call(checkout=[[]] * 10_000), "malformed_request", None),
         (rpc(number=None, name="get_checkout"), "malformed_request", None),
         (rpc(number=True, name="get_checkout"), "malformed_request", None),
         (rpc(number=1.5, name="get_checkout"), "malformed_request", 1.5),

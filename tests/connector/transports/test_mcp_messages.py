@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from canonical.jcs import MAX_DEPTH
 from connector.errors import Refusal
+from connector.json_marks import MAX_VALUES
+from connector.transports import mcp_calls, mcp_messages
 from connector.transports.mcp_messages import MAX_ID, MAX_MEMBERS, Message, read_message
 from tests.connector.transports.json_texts import OBJECTS, spelled
 
@@ -116,7 +118,24 @@ def test_deep_nesting_is_refused_before_anything_calls_itself() -> None:
 
     assert read_message(nested(MAX_DEPTH - 2).encode()).method == "ping"
     assert reason(nested(MAX_DEPTH - 1)) == "rpc_deep"
-    assert reason("[" * 500_000) == "rpc_deep"
+    assert reason("[" * 5_000) == "rpc_deep"
+    assert reason("[" * 500_000) == "rpc_values"
+
+
+@pytest.mark.parametrize(
+    "inner", ["1," * MAX_VALUES + "1", "[" * 50 + ",".join(["[]"] * MAX_VALUES) + "]" * 50]
+)
+def test_many_values_are_refused_before_they_are_read(
+    inner: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(_: bytes) -> None:
+        pytest.fail("it was read")
+
+    monkeypatch.setattr(mcp_messages, "read_object", read)
+    monkeypatch.setattr(mcp_calls, "read_object", read)
+    text = f'{{"jsonrpc":"2.0","id":1,"method":"ping","params":{{"a":[{inner}]}}}}'
+    assert reason(text) == "rpc_values"
+    assert mcp_calls.request_id(text.encode()) is None
 
 
 _PATHS: Final = {

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from connector.validation.strict_json import MAX_ITEMS, MAX_NAME, MAX_VALUES, read
+from connector.json_marks import MAX_VALUES
+from connector.validation.strict_json import MAX_ITEMS, MAX_NAME, read
 
 SUITE = Path(__file__).resolve().parents[4] / "shared" / "vectors" / "JSONTestSuite"
 FILES = sorted((SUITE / "test_parsing").glob("[ny]_*.json"))
