@@ -63,7 +63,7 @@ class Profiles(Protocol):
     ) -> SigningProfile:
         """Return the profile once more for those of ``kids`` that it lacked; raises Refusal."""
 
-    def verified(self, url: str, keys: KeySet) -> None:
+    def verified(self, url: str, keys: KeySet, *, registered: bool) -> None:
         """Note that a signature verified with one of these keys of this profile."""
 
 

@@ -233,7 +233,8 @@ class Authenticator:
         self, received: Received, examined: Examined, agent: ProfileUrl
     ) -> Caller:
         """Verify one of the signatures with a published key; raises Refusal."""
-        lookup = Lookup(self._profiles, received, registered=examined.registered is not None)
+        registered = examined.registered is not None
+        lookup = Lookup(self._profiles, received, registered=registered)
         faults = list(examined.faults)
         ours: Refusal | None = None
         groups = sources(
@@ -258,7 +259,7 @@ class Authenticator:
                 continue
             if not isinstance(outcome, Fault):
                 for document, keys in known.documents:
-                    self._profiles.verified(document.url, keys)
+                    self._profiles.verified(document.url, keys, registered=registered)
                 return outcome
             faults.append(outcome)
         # Where it was for us to know better, nobody is told that he was wrong.

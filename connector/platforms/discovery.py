@@ -172,7 +172,7 @@ class Discovery:
                 self._refreshed.put(url.url, current)
             return await self._join(flight)
 
-    def verified(self, url: str, keys: KeySet) -> None:
+    def verified(self, url: str, keys: KeySet, *, registered: bool = False) -> None:
         """Note that a signature verified with one of these keys of this URL's document."""
         self._cache.promote(url)
         self._proven.put(hash(url), True)
@@ -180,7 +180,7 @@ class Discovery:
             profile = self._cache.get(url)
             # Another one may have come since: nothing verified with that.
             if profile is not None and profile.keys is keys:
-                self._fleet.verified(profile)
+                self._fleet.verified(profile, registered=registered)
 
     @property
     def figures(self) -> tuple[int, int]:
@@ -289,7 +289,7 @@ class Discovery:
         if isinstance(outcome, Failure):
             await fleet.failed(url, turn)
         else:
-            await fleet.fetched(outcome, turn)
+            await fleet.fetched(outcome, turn, registered=lane is Lane.REGISTERED)
         return outcome
 
     async def _turn(

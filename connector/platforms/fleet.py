@@ -130,11 +130,11 @@ class Fleet:
                 self._note(found)
                 return found
 
-    async def fetched(self, profile: Profile, lease: Lease) -> None:
+    async def fetched(self, profile: Profile, lease: Lease, *, registered: bool) -> None:
         """Tell the others of a fetch; they get the profile where it is known to verify."""
         url = profile.url
         if self._proven.get(hash(url.url)) == contents_digest(profile):
-            await self._store.keep(profile)
+            await self._store.keep(profile, registered=registered)
             await self._settle(url, lease, grace=0, spent=True)
         else:
             # Until it has verified nobody else can have it, so a refresh is not spent for them.
@@ -152,11 +152,12 @@ class Fleet:
         """Whether a signature that verifies with this URL's document would let it be shared."""
         return self._unshared.get(url) is not None
 
-    def verified(self, profile: Profile) -> None:
+    def verified(self, profile: Profile, *, registered: bool) -> None:
         """Share a profile that a signature verified with."""
         self._unshared.drop(profile.url.url)
         self._note(profile)
-        task = asyncio.get_running_loop().create_task(self._store.keep(profile))
+        kept = self._store.keep(profile, registered=registered)
+        task = asyncio.get_running_loop().create_task(kept)
         self._writes.add(task)
         task.add_done_callback(self._writes.discard)
 

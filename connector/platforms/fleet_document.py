@@ -73,9 +73,13 @@ class FleetSeal:
         self.profiles: Final = self._name(b"profiles")
         """The hash of all documents, by field."""
         self.ages: Final = self._name(b"ages")
-        """Their fields by stamp."""
+        """The fields of platforms that nobody registered, by stamp."""
         self.octets: Final = self._name(b"octets")
-        """How many octets they are together."""
+        """How many octets their documents are together."""
+        self.registered_ages: Final = self._name(b"ages", b"registered")
+        """The fields of registered platforms, by stamp."""
+        self.registered_octets: Final = self._name(b"octets", b"registered")
+        """How many octets their documents are together."""
 
     def names(self, url: str) -> FleetNames:
         """Return a profile's names: keyed hashes, which nobody without the key can guess."""

@@ -3,48 +3,66 @@
 -- A document begins with its stamp: when it was asked for, 16 digits of microseconds. An older one
 -- never takes the place of a newer one, unless that one claims to come from the future.
 --
--- KEYS  1 all profiles (hash)   2 their fields by stamp (sorted set)   3 how many octets they are
--- ARGV  1 the profile's field   2 the document   3 most profiles   4 most octets
---       5 how long any of them can be of use (ms)
--- Reply  1 kept or 0 not, profiles, octets
+-- There are two sets of books, so that strangers' documents drive out no registered platform's.
+-- What is in the second one stays there: its platform is registered with another merchant.
+--
+-- KEYS  1 all profiles (hash)
+--       2 the fields of platforms that nobody registered, by stamp (sorted set)
+--       3 how many octets they are   4, 5 the same of registered platforms
+-- ARGV  1 the profile's field   2 the document   3 most profiles in each   4 most octets in each
+--       5 how long any of them can be of use (ms)   6 1, or 2 where the platform is registered
+-- Reply  1 where it was kept
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local stamp = tonumber(string.sub(ARGV[2], 1, 16))
 local old = redis.call('HGET', KEYS[1], ARGV[1])
-local octets = tonumber(redis.call('GET', KEYS[3]) or '0')
-
-local function drop(field)
-  octets = octets - redis.call('HSTRLEN', KEYS[1], field)
-  redis.call('HDEL', KEYS[1], field)
-  redis.call('ZREM', KEYS[2], field)
-end
-
 if old then
   local was = tonumber(string.sub(old, 1, 16))
   if was and was >= stamp and was <= now + 60000000 then
-    return { 0, redis.call('HLEN', KEYS[1]), octets }
+    return { 0 }
   end
-  drop(ARGV[1])
+end
+
+local books = {}
+local home = tonumber(ARGV[6])
+for number = 1, 2 do
+  local ages, sum = KEYS[2 * number], KEYS[2 * number + 1]
+  local octets = tonumber(redis.call('GET', sum) or '0')
+  if redis.call('ZREM', ages, ARGV[1]) == 1 and old then
+    octets = octets - #old
+    home = math.max(home, number)
+  end
+  books[number] = { ages = ages, sum = sum, octets = octets }
 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
-redis.call('ZADD', KEYS[2], stamp, ARGV[1])
-octets = octets + #ARGV[2]
+redis.call('ZADD', books[home].ages, stamp, ARGV[1])
+books[home].octets = books[home].octets + #ARGV[2]
+
+local function drop(book, field)
+  book.octets = book.octets - redis.call('HSTRLEN', KEYS[1], field)
+  redis.call('HDEL', KEYS[1], field)
+  redis.call('ZREM', book.ages, field)
+end
 
 local useless = now - ARGV[5] * 1000
-for _, field in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', useless, 'LIMIT', 0, 100)) do
-  drop(field)
-end
-while octets > tonumber(ARGV[4]) or redis.call('ZCARD', KEYS[2]) > tonumber(ARGV[3]) do
-  local oldest = redis.call('ZRANGE', KEYS[2], 0, 0)[1]
-  if not oldest then
-    break
+for _, book in ipairs(books) do
+  for _, field in ipairs(redis.call('ZRANGEBYSCORE', book.ages, '-inf', useless, 'LIMIT', 0, 100)) do
+    drop(book, field)
   end
-  drop(oldest)
+  while
+    book.octets > tonumber(ARGV[4]) or redis.call('ZCARD', book.ages) > tonumber(ARGV[3])
+  do
+    local oldest = redis.call('ZRANGE', book.ages, 0, 0)[1]
+    if not oldest then
+      break
+    end
+    drop(book, oldest)
+  end
+  redis.call('SET', book.sum, string.format('%.0f', book.octets))
 end
 
--- All three go together, so that a fleet which is no more leaves nothing behind.
-redis.call('SET', KEYS[3], string.format('%.0f', octets))
-for number = 1, 3 do
+-- All of them go together, so that a fleet which is no more leaves nothing behind.
+for number = 1, 5 do
   redis.call('PEXPIRE', KEYS[number], ARGV[5])
 end
-return { redis.call('HEXISTS', KEYS[1], ARGV[1]), redis.call('HLEN', KEYS[1]), octets }
+return { redis.call('HEXISTS', KEYS[1], ARGV[1]) }

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from connector.platforms.fleet_document import FleetSeal
     from connector.store.scripts import Script
 
-OCTETS: Final = 32 * 1024 * 1024
-"""Octets of all documents in the store together."""
+OCTETS: Final = 16 * 1024 * 1024
+"""Octets of all documents in the store together, of registered platforms and of others each."""
 SKEW: Final = 30.0
 """Seconds by which the clocks of two replicas may differ (ucp-rules, section 3.9)."""
 _USEFUL: Final = CEILING_REGISTERED + MAX_STALE
@@ -78,8 +78,9 @@ class Sought(NamedTuple):
 class FleetStore:
     """The documents of one process's fleet. ``clock`` gives UNIX seconds.
 
-    ``entries`` and ``octets`` are the cap on what all replicas keep together; ``lease`` is how
-    many seconds a fetch may take at most.
+    ``entries`` and ``octets`` are the cap on what all replicas keep together of registered
+    platforms, and once more on what they keep of others; ``lease`` is how many seconds a fetch may
+    take at most.
     """
 
     def __init__(
@@ -136,8 +137,8 @@ class FleetStore:
         times = (b"%d" % (grace * 1000), b"%d" % (mark * 1000))
         await self._run(SETTLE, (names.lease, names.mark), (token, *times))
 
-    async def keep(self, profile: Profile) -> None:
-        """Keep a profile that a signature verified with."""
+    async def keep(self, profile: Profile, *, registered: bool) -> None:
+        """Keep a profile that a signature verified with, in its kind's share of the room."""
         document = self._seal.seal(profile)
         if len(document) > MAX_OCTETS:
             self.results["too_large"] += 1
@@ -145,13 +146,17 @@ class FleetStore:
         seal, url = self._seal, profile.url.url
         reply = await self._run(
             KEEP,
-            (seal.profiles, seal.ages, seal.octets),
+            (
+                *(seal.profiles, seal.ages, seal.octets),
+                *(seal.registered_ages, seal.registered_octets),
+            ),
             (
                 seal.names(url).field,
                 document,
                 b"%d" % self._entries,
                 b"%d" % self._octets,
                 b"%d" % (_USEFUL * 1000),
+                b"2" if registered else b"1",
             ),
         )
         if reply is not None and reply[0]:

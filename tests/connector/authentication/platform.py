@@ -76,9 +76,9 @@ class Profiles:
         self.asked.append(f"refresh {url.url} for {', '.join(sorted(kids))}")
         return self.profile._replace(keys=self.later) if self.later else self.profile
 
-    def verified(self, url: str, keys: KeySet) -> None:
+    def verified(self, url: str, keys: KeySet, *, registered: bool) -> None:
         del keys
-        self.asked.append(f"verified {url}")
+        self.asked.append(f"verified {'registered ' if registered else ''}{url}")
 
 
 def public_keys(*jwks: dict[str, Any]) -> KeySet:

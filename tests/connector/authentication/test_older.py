@@ -230,7 +230,7 @@ def test_keys_that_are_not_pinned_come_from_the_profile_with_one_refresh() -> No
     assert profiles.asked == [
         f"resolve {URL}",
         f"refresh {URL} for {KEY['kid']}",
-        f"verified {URL}",
+        f"verified registered {URL}",
     ]
 
 

@@ -116,7 +116,7 @@ class Replica(NamedTuple):
             return "key_not_found"
         if not signed:
             return "signature_invalid"
-        self.discovery.verified(url.url, profile.keys)
+        self.discovery.verified(url.url, profile.keys, registered=registered)
         return "served"
 
     async def _profile(

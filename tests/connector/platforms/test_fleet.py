@@ -204,6 +204,28 @@ def test_a_registered_platforms_document_lives_longer_for_it(store: StoreServer)
     asyncio.run(scenario())
 
 
+def test_a_registered_platforms_document_outlives_any_number_of_others(
+    store: StoreServer,
+) -> None:
+    async def scenario() -> None:
+        world = World()
+        world.publish("a", max_age=600)
+        others = [url_of(f"p{number}") for number in range(10)]
+        async with running_replicas(world, store.unix_url, 2, entries=5) as (first, second):
+            assert await first.serve(registered=True) == "served"
+            await shared(store)
+            world.now += 1
+            for url in others:
+                world.publish("a", url=url)
+                assert await first.serve(url=url) == "served"
+                await shared(store, url.url)
+            assert held(store, others[0].url) is None
+            assert await second.serve(registered=True) == "served"
+            assert world.fetches.count(URL.url) == 1
+
+    asyncio.run(scenario())
+
+
 def test_one_refresh_for_a_new_key_wherever_it_is_used_first(store: StoreServer) -> None:
     async def scenario() -> None:
         world = World()

@@ -66,12 +66,13 @@ def test_nothing_of_it_is_in_the_clear_but_its_time() -> None:
 
 def test_names_follow_the_scheme_and_tell_nothing() -> None:
     names = [SEAL.profiles, SEAL.ages, SEAL.octets, *SEAL.names(URL.url)[1:]]
+    names += [SEAL.registered_ages, SEAL.registered_octets]
     form = re.compile(rb"ucp1:\{([0-9a-f]{32})\}:[a-z]+:[0-9a-f]{64}")
     matches = [form.fullmatch(name) for name in names]
     assert all(matches)
     # One slot, so that a script's keys stand on one node.
     assert len({match[1] for match in matches if match}) == 1
-    assert len(set(names)) == 5
+    assert len(set(names)) == 7
     assert SEAL.names(URL.url) != SEAL.names(url_of("other").url)
 
 

@@ -86,15 +86,23 @@ def field(name: str) -> bytes:
 
 def check_books(store: StoreServer) -> None:
     """What the store says that it keeps is what it keeps."""
-    values = store.ask("HVALS", SEAL.profiles)
-    assert int(store.ask("GET", SEAL.octets)) == sum(map(len, values))
-    assert set(store.ask("ZRANGE", SEAL.ages, 0, -1)) == kept(store)
+    fields: list[bytes] = []
+    for ages, octets in (
+        (SEAL.ages, SEAL.octets),
+        (SEAL.registered_ages, SEAL.registered_octets),
+    ):
+        own = store.ask("ZRANGE", ages, 0, -1)
+        lengths = [store.ask("HSTRLEN", SEAL.profiles, each) for each in own]
+        assert int(store.ask("GET", octets)) == sum(lengths)
+        fields += own
+    # Each stands in one of the two.
+    assert sorted(fields) == sorted(kept(store))
 
 
 def test_the_oldest_go_where_there_are_too_many(store: StoreServer) -> None:
     async def scenario(fleet: FleetStore) -> None:
         for number in range(30):
-            await fleet.keep(profile(f"p{number}", NOW - 30 + number))
+            await fleet.keep(profile(f"p{number}", NOW - 30 + number), registered=False)
             assert len(kept(store)) <= 10
         check_books(store)
         assert kept(store) == {field(f"p{number}") for number in range(20, 30)}
@@ -105,7 +113,7 @@ def test_the_oldest_go_where_there_are_too_many(store: StoreServer) -> None:
 def test_the_oldest_go_where_they_are_too_heavy(store: StoreServer) -> None:
     async def scenario(fleet: FleetStore) -> None:
         for number in range(30):
-            await fleet.keep(profile(f"p{number}", NOW - 30 + number))
+            await fleet.keep(profile(f"p{number}", NOW - 30 + number), registered=False)
             assert int(store.ask("GET", SEAL.octets)) <= 4000
         check_books(store)
         assert field("p29") in kept(store)
@@ -114,12 +122,52 @@ def test_the_oldest_go_where_they_are_too_heavy(store: StoreServer) -> None:
     run(store, scenario, octets=4000)
 
 
+@pytest.mark.parametrize(("entries", "octets"), [(5, 1_000_000), (100, 4000)])
+def test_strangers_drive_no_registered_platform_out(
+    store: StoreServer, entries: int, octets: int
+) -> None:
+    async def scenario(fleet: FleetStore) -> None:
+        await fleet.keep(profile("known", NOW - 60), registered=True)
+        for number in range(30):
+            await fleet.keep(profile(f"p{number}", NOW - 30 + number), registered=False)
+        assert (await fleet.seek(url_of("known"), b"")).word == "held"
+        assert field("p0") not in kept(store)
+        check_books(store)
+        # Nor do they in its own name, where another merchant has not registered it.
+        await fleet.keep(profile("known", NOW - 50), registered=False)
+        for number in range(30):
+            await fleet.keep(profile(f"q{number}", NOW - 30 + number), registered=False)
+        assert field("known") in kept(store)
+        check_books(store)
+
+    run(store, scenario, entries=entries, octets=octets)
+
+
+def test_registered_platforms_have_their_cap_and_leave_strangers_theirs(
+    store: StoreServer,
+) -> None:
+    async def scenario(fleet: FleetStore) -> None:
+        await fleet.keep(profile("p", NOW - 60), registered=False)
+        await fleet.keep(profile("later", NOW - 60), registered=False)
+        await fleet.keep(profile("later", NOW - 1), registered=True)
+        for number in range(30):
+            await fleet.keep(profile(f"k{number}", NOW - 30 + number), registered=True)
+        assert len(kept(store)) == 11
+        assert {field("p"), field("later"), field("k29")} <= kept(store)
+        check_books(store)
+
+    run(store, scenario, entries=10)
+
+
 def test_many_at_once_keep_the_books(store: StoreServer) -> None:
     async def scenario(fleet: FleetStore) -> None:
         await asyncio.gather(
-            *(fleet.keep(profile(f"p{number % 40}", NOW - number % 7)) for number in range(400))
+            *(
+                fleet.keep(profile(f"p{number % 80}", NOW - number % 7), registered=number % 2 == 0)
+                for number in range(800)
+            )
         )
-        assert len(kept(store)) == 20
+        assert len(kept(store)) == 40
         check_books(store)
 
     run(store, scenario, entries=20)
@@ -127,9 +175,9 @@ def test_many_at_once_keep_the_books(store: StoreServer) -> None:
 
 def test_an_older_document_never_takes_the_place_of_a_newer_one(store: StoreServer) -> None:
     async def scenario(fleet: FleetStore) -> None:
-        await fleet.keep(profile("p", NOW - 5))
-        await fleet.keep(profile("p", NOW - 10))
-        await fleet.keep(profile("p", NOW - 5))
+        await fleet.keep(profile("p", NOW - 5), registered=False)
+        await fleet.keep(profile("p", NOW - 10), registered=False)
+        await fleet.keep(profile("p", NOW - 5), registered=False)
         assert +fleet.results == {"kept": 1}
         sought = await fleet.seek(url_of("p"), b"")
         assert sought.profile is not None
@@ -142,7 +190,7 @@ def test_a_planted_document_of_the_future_keeps_nobody_out(store: StoreServer) -
     async def scenario(fleet: FleetStore) -> None:
         planted = b"%016d" % ((NOW + 3600) * 1_000_000) + b"anything"
         store.ask("HSET", SEAL.profiles, field("p"), planted)
-        await fleet.keep(profile("p"))
+        await fleet.keep(profile("p"), registered=False)
         assert +fleet.results == {"kept": 1}
 
     run(store, scenario)
@@ -152,7 +200,7 @@ def test_what_is_longer_than_any_document_is_not_even_read(store: StoreServer) -
     async def scenario(fleet: FleetStore) -> None:
         store.ask("HSET", SEAL.profiles, field("p"), b"9" * (MAX_OCTETS + 1))
         assert (await fleet.seek(url_of("p"), b"")).word == "nothing"
-        await fleet.keep(profile("p"))
+        await fleet.keep(profile("p"), registered=False)
         assert (await fleet.seek(url_of("p"), b"")).word == "held"
 
     run(store, scenario)
@@ -160,9 +208,9 @@ def test_what_is_longer_than_any_document_is_not_even_read(store: StoreServer) -
 
 def test_what_is_of_no_use_any_more_goes_with_the_next_one(store: StoreServer) -> None:
     async def scenario(fleet: FleetStore) -> None:
-        await fleet.keep(profile("old", NOW - 3600))
-        await fleet.keep(profile("older", NOW - 3990))
-        await fleet.keep(profile("new"))
+        await fleet.keep(profile("old", NOW - 3600), registered=False)
+        await fleet.keep(profile("older", NOW - 3990), registered=False)
+        await fleet.keep(profile("new"), registered=False)
         assert kept(store) == {field("old"), field("new")}
         check_books(store)
 
@@ -171,11 +219,11 @@ def test_what_is_of_no_use_any_more_goes_with_the_next_one(store: StoreServer) -
 
 def test_everything_in_the_store_has_its_end(store: StoreServer) -> None:
     async def scenario(fleet: FleetStore) -> None:
-        await fleet.keep(profile("p"))
+        await fleet.keep(profile("p"), registered=False)
         assert (await fleet.seek(url_of("q"), b"", b"token")).word == "fetch"
         await fleet.settle(url_of("q"), b"token", grace=1, mark=60)
         keys = store.ask("KEYS", "*")
-        assert len(keys) == 5
+        assert len(keys) == 6
         assert all(0 < store.ask("PTTL", key) <= 3_900_000 for key in keys)
 
     run(store, scenario)
@@ -196,7 +244,7 @@ def test_the_documented_user_may_do_all_that(store: StoreServer) -> None:
 
     async def everything(fleet: FleetStore, found: dict[str, int]) -> None:
         for name in ("old", "p", "q"):
-            await fleet.keep(profile(name, NOW - 3990 if name == "old" else NOW))
+            await fleet.keep(profile(name, NOW - 3990 if name == "old" else NOW), registered=False)
         await fleet.seek(url_of("q"), b"")
         for token in (b"a", b"b"):
             await fleet.seek(url_of("r"), b"", token, refreshing=True)
