@@ -137,6 +137,36 @@ def test_a_file_that_is_no_registration_is_named(tmp_path: Path, text: str, says
     assert problem.startswith(f"{file}: {says}")
 
 
+FORGED = "a\x1b[2J\nconnector.yaml: ok\u202e"
+SHOWN = r"a\x1b[2J\nconnector.yaml: ok\u202e"
+
+
+@pytest.mark.parametrize(
+    ("registration", "place"),
+    [
+        ({"profile": ACME, FORGED: 1}, SHOWN),
+        ({"profile": ACME, "rates": {FORGED: 1}}, f"rates.{SHOWN}"),
+    ],
+)
+def test_a_key_forges_no_line(tmp_path: Path, registration: dict[str, Any], place: str) -> None:
+    path = configure(tmp_path)
+    file = put(tmp_path / "platforms", "acme.yaml", registration)
+    assert problems(path) == [f"{file}: {place}: unknown key"]
+
+
+@pytest.mark.parametrize(("name", "shown"), [(FORGED, SHOWN), ("b\udcff", r"b\udcff")])
+def test_a_files_name_forges_no_line(tmp_path: Path, name: str, shown: str) -> None:
+    path = configure(tmp_path)
+    put(tmp_path / "platforms", f"{name}.yaml", {})
+    assert problems(path) == [f"{tmp_path}/platforms/{shown}.yaml: profile: is missing"]
+
+
+def test_letters_of_any_language_are_shown_as_they_are(tmp_path: Path) -> None:
+    path = configure(tmp_path)
+    file = put(tmp_path / "platforms", "blüten.yaml", {})
+    assert problems(path) == [f"{file}: profile: is missing"]
+
+
 def test_every_bad_file_is_named_at_once(tmp_path: Path) -> None:
     shared = {"platforms": {"directory": "platforms"}}
     path = configure(tmp_path, shared, shared)
