@@ -331,9 +331,6 @@ async def _send(
         sending = True
         answer = await _forward(lane, received, head, journal, writes=True, claim=claim)
         answer = asked.leave(answer)
-        if asked.unserved(answer):
-            await settlement.released(claim)
-            return answer
         return await settlement.answered(claim, answer, asked.recorder(answer))
     except Refusal as refusal:
         if refusal.code.name == "outcome_unknown":

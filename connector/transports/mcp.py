@@ -190,14 +190,6 @@ class McpCall:
             return None
         return EventRecorder(identifier, self._transport.max_answer)
 
-    def unserved(self, answer: Answer) -> bool:
-        """Tell whether the answer says that nothing was done.
-
-        MCP, Session Management: with 404 a server says that it does not know the session; the call
-        came to no tool. The platform opens another session and asks again, with the same key.
-        """
-        return answer.status == 404 and b"mcp-session-id" in self._request.headers.index
-
     def _read(self) -> Message:
         if self._message is None:
             self._message = read_message(self._request.body)

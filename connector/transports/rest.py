@@ -148,10 +148,6 @@ class RestCall:
         """Return what finds the answer in an event stream: over REST such a one has none."""
         return None
 
-    def unserved(self, answer: Answer) -> bool:  # noqa: ARG002 - MCP needs it
-        """Tell whether the answer says that nothing was done: REST has ``upstream.refusals``."""
-        return False
-
 
 def _payload(request: Request) -> bytes:
     """Return the digest of what a key stands for: the target and the raw body (section 8)."""

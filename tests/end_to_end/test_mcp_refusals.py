@@ -16,6 +16,7 @@ from tests.end_to_end.refusals import check_never_forwarded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.end_to_end.gateway import RunningGateway
     from tests.end_to_end.merchant import Merchant
@@ -270,24 +271,34 @@ def test_a_long_answer_that_is_no_event_stream_is_done_and_not_kept(
     assert len(merchant.requests) == 1
 
 
-def test_a_session_that_the_merchant_forgot_does_not_use_a_key_up(
-    gateway: RunningGateway, merchant: Merchant, platform: Platform
+@pytest.mark.parametrize("listed", [False, True])
+def test_a_404_is_an_answer_unless_the_merchant_says_that_it_is_a_refusal(
+    listed: bool,  # noqa: FBT001 - a column
+    merchant: Merchant,
+    platform: Platform,
+    tmp_path: Path,
 ) -> None:
+    shop = merchant.settings(
+        platforms={"registered": [platform.registration()]},
+        upstream={"refusals": [404, 429]} if listed else {},
+    )
     opened = answer(b'{"jsonrpc":"2.0","id":7,"result":{}}', "200 OK", ("Mcp-Session-Id", "own-1"))
     merchant.script[PATH] = opened
-    session = gateway.ask(signed(platform, rpc("initialize")).wire()).value("Mcp-Session-Id")
-    body = call("complete_checkout", {"idempotency-key": str(uuid.uuid4())}, id="1")
-    merchant.script[PATH] = answer(b'{"jsonrpc":"2.0","id":null,"error":{}}', "404 Not Found")
-    line = ("Mcp-Session-Id", session)
-    assert gateway.ask(signed(platform, body, line).wire()).status == 404
-    merchant.script[PATH] = opened
-    done = gateway.ask(signed(platform, body, line).wire())
-    assert (done.status, done.values("Idempotent-Replayed")) == (200, [])
-    again = gateway.ask(signed(platform, body).wire())
-    assert again.values("Idempotent-Replayed") == ["true"]
-    # Which session it was in is no part of the answer.
-    assert again.values("Mcp-Session-Id") == []
-    assert [seen.values("Mcp-Session-Id") for seen in merchant.requests[1:]] == [["own-1"]] * 2
+    with running_gateway(tmp_path, configuration(shop)) as gateway:
+        session = gateway.ask(signed(platform, rpc("initialize")).wire()).value("Mcp-Session-Id")
+        body = call("complete_checkout", {"idempotency-key": str(uuid.uuid4())}, id="1")
+        # Perhaps the session is forgotten; perhaps the order is placed, and no mail was sent.
+        merchant.script[PATH] = answer(b'{"jsonrpc":"2.0","id":7,"error":{}}', "404 Not Found")
+        line = ("Mcp-Session-Id", session)
+        assert gateway.ask(signed(platform, body, line).wire()).status == 404
+        merchant.script[PATH] = opened
+        again = gateway.ask(signed(platform, body, line).wire())
+    replayed = again.values("Idempotent-Replayed") == ["true"]
+    assert (again.status, replayed) == ((200, False) if listed else (404, True))
+    # Which session it was in is no part of a recorded answer.
+    assert again.values("Mcp-Session-Id") == ([session] if listed else [])
+    seen = [each.values("Mcp-Session-Id") for each in merchant.requests]
+    assert seen == [[], ["own-1"], *([["own-1"]] if listed else [])]
 
 
 def test_a_session_is_good_for_the_platform_that_opened_it_only(
