@@ -115,17 +115,16 @@ def test_a_revoked_key_gets_not_even_what_it_was_answered_before_nor_what_it_lis
         assert gateway.ask(write).status == 201
         repeated = gateway.ask(write)
         assert (repeated.status, repeated.values("Idempotent-Replayed")) == (201, ["true"])
-        stream = opened(gateway, platform)
-        settings["discovery"] |= {"revoked": [thumbprint]}
-        put(tmp_path / "connector.yaml", settings)
-        gateway.process.send_signal(signal.SIGHUP)
-        gateway.warned("the configuration was read again: 1 changes")
-        refused = gateway.ask(write)
-        check_refusal(refused, "signature_invalid")
-        gateway.expect_decision(refused, decision="reject", reason="key_revoked")
-        check_refusal(gateway.ask(platform.signed().wire()), "signature_invalid")
-        assert stream.chunk() == b""
-        stream.close()
+        with opened(gateway, platform) as stream:
+            settings["discovery"] |= {"revoked": [thumbprint]}
+            put(tmp_path / "connector.yaml", settings)
+            gateway.process.send_signal(signal.SIGHUP)
+            gateway.warned("the configuration was read again: 1 changes")
+            refused = gateway.ask(write)
+            check_refusal(refused, "signature_invalid")
+            gateway.expect_decision(refused, decision="reject", reason="key_revoked")
+            check_refusal(gateway.ask(platform.signed().wire()), "signature_invalid")
+            assert stream.chunk() == b""
         assert len(merchant.requests) == 2
     assert actions(tmp_path, "revoked_changed") == [{"added": [thumbprint]}]
     audit_log.whole(tmp_path)
