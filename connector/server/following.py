@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -42,6 +43,8 @@ INTERVAL: Final = 1.0
 """Seconds between two looks at the files."""
 RETRY: Final = 60.0
 """Seconds after which what could not be read is read again though it looks the same."""
+OVERDUE: Final = 10.0
+"""Seconds without a look after which it is told that there is none."""
 
 FOLLOWED: Final = (
     "discovery",
@@ -51,6 +54,8 @@ FOLLOWED: Final = (
     "signature_agent",
 )
 """What of ``merchants[].platforms`` is followed: all of it that ``Terms`` and plans are made of."""
+
+_UNEXPECTED: Final = ("an unexpected error; see the log",)
 
 _Seen = list[tuple[str, "Stamp | None"]]
 
@@ -89,7 +94,13 @@ class Following:
     all folders, and is what ``watch`` took last.
     """
 
-    def __init__(self, path: Path | str | None, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        path: Path | str | None,
+        environ: Mapping[str, str],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
         self._path = None if path is None else Path(path)
         self._source = "configuration" if path is None else str(path)
         self._environ = environ
@@ -105,6 +116,7 @@ class Following:
         self.configuration = self._files.join(self._base, path)
         self._failed: tuple[tuple[str, ...], float] | None = None
         self._restart: tuple[str, ...] = ()
+        self._looked: float | None = None
 
     @property
     def settings(self) -> Settings:
@@ -114,6 +126,11 @@ class Following:
     @property
     def warning(self) -> str | None:
         """Why the files are not followed just now; None where they are."""
+        if self._looked is not None and self._clock() - self._looked > OVERDUE:
+            return (
+                "the configuration is not followed: it could not be looked at for more than"
+                f" {OVERDUE:.0f} s; a volume may hang"
+            )
         if self._failed is None:
             return None
         first, *others = self._failed[0]
@@ -126,6 +143,7 @@ class Following:
         ``take`` puts what was read in place, on the loop and without waiting.
         """
         while True:
+            self._looked = self._clock()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(INTERVAL):
                     await reload.wait()
@@ -138,21 +156,22 @@ class Following:
 
         Bad ones change nothing, but that keys which they revoke are revoked.
         """
-        now = asyncio.get_running_loop().time()
-        # In a thread, all of it: files may be many, or on a volume that is slow or gone.
-        seen = await asyncio.to_thread(self._look)
-        due = self._failed is not None and now >= self._failed[1] + RETRY
-        if seen == self._seen and not again and not due:
-            return
-        self._seen = seen
+        now = self._clock()
         try:
+            # In a thread, all of it: files may be many, or on a volume that is slow or gone.
+            seen = await asyncio.to_thread(self._look)
+            due = self._failed is not None and now >= self._failed[1] + RETRY
+            if seen == self._seen and not again and not due:
+                return
+            self._seen = seen
             followed = await asyncio.to_thread(self._read)
             take(followed)
         except ConfigurationError as error:
             self._fail(error.problems, now)
         except Exception:
-            _logger.exception("the configuration could not be followed")
-            self._fail(("an unexpected error; see the log",), now)
+            if self._failed is None or self._failed[0] != _UNEXPECTED:
+                _logger.exception("the configuration could not be followed")
+            self._fail(_UNEXPECTED, now)
         else:
             self._succeed(followed)
             return
@@ -200,7 +219,9 @@ class Following:
         return seen
 
     def _read(self) -> Followed:
-        base = load_settings(self._path, self._environ) if self._again else self._base
+        base = self._base
+        if self._again:
+            base = load_settings(self._path, self._environ, pipe=False)
         # Its folders are looked at from now on, also where what is in them is wrong.
         self._base = base
         loaded, files = self._files.join(base, self._path)

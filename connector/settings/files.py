@@ -16,13 +16,13 @@ Stamp = tuple[int, int, int, int]
 """What changes whenever a file is written, replaced or given another mode or owner."""
 
 
-def read_mapping(path: Path, most: int, holds: str) -> dict[str, Any]:
+def read_mapping(path: Path, most: int, holds: str, *, pipe: bool = False) -> dict[str, Any]:
     """Return the mapping in a YAML file of at most so many octets; keys without a value stay.
 
-    ``holds`` says what it is a mapping of. Raises ConfigurationError with a line that begins with
-    the path.
+    ``holds`` says what it is a mapping of. A ``pipe`` is waited for; without it, only a regular
+    file is read. Raises ConfigurationError with a line that begins with the path.
     """
-    document = read_document(_read_text(path, most), str(path))
+    document = read_document(_read_text(path, most, pipe=pipe), str(path))
     if document is None:
         raise ConfigurationError([f"{path}: is empty"])
     if not isinstance(document, dict):
@@ -54,9 +54,13 @@ def stamp_of(path: Path | str) -> Stamp | None:
     return found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_size
 
 
-def _read_text(path: Path, most: int) -> str:
+def _read_text(path: Path, most: int, *, pipe: bool) -> str:
+    # What was a file a moment ago may be a pipe by now, whose opening would wait for a writer.
+    flags = 0 if pipe else os.O_NONBLOCK
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=lambda name, given: os.open(name, given | flags)) as file:
+            if not pipe and not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ConfigurationError([f"{path}: is no file"])
             octets = file.read(most + 1)
     except (OSError, ValueError) as error:
         # A ValueError is a path with a NUL in it.

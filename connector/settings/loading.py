@@ -26,15 +26,18 @@ MAX_FILE: Final = 4 << 20
 """Octets of a configuration file."""
 
 
-def load_settings(path: Path | str | None, environ: Mapping[str, str]) -> Settings:
+def load_settings(
+    path: Path | str | None, environ: Mapping[str, str], *, pipe: bool = True
+) -> Settings:
     """Return the settings of a YAML file, or the defaults, with the environment's overrides.
 
-    Relative paths start from the file's folder, without a file from the working directory. Raises
+    Relative paths start from the file's folder, without a file from the working directory. A pipe
+    is read to its end, unless ``pipe`` says that there is none to wait for. Raises
     ConfigurationError with a line for each problem.
     """
     if path is None:
         return settings_from({}, folder=Path.cwd(), environ=environ, source="configuration")
-    document = read_mapping(Path(path), MAX_FILE, "sections")
+    document = read_mapping(Path(path), MAX_FILE, "sections", pipe=pipe)
     folder = Path(os.path.abspath(path)).parent  # noqa: PTH100 - a symbolic link stays where it is
     return settings_from(document, folder=folder, environ=environ, source=str(path))
 

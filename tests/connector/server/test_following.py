@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from canonical import load_key
-from connector.server.following import FOLLOWED, Followed, Following
+from connector.server.following import FOLLOWED, OVERDUE, Followed, Following
 from connector.server.standing_warnings import warnings_of
 from connector.settings.loading import ConfigurationError
 from connector.settings.merchants import MerchantPlatforms
@@ -33,7 +34,8 @@ class Site:
         self.platforms.mkdir()
         self.write()
         self.taken: list[Followed] = []
-        self.following = Following(self._path, {})
+        self.now = 1000.0
+        self.following = Following(self._path, {}, lambda: self.now)
 
     def write(self, merchant: dict[str, Any] | None = None, **sections: Any) -> None:
         one = MERCHANT | {"platforms": {"directory": "platforms"}} | (merchant or {})
@@ -365,6 +367,73 @@ def test_the_watch_looks_at_once_when_it_is_asked_to(site: Site) -> None:
 
     put(site.platforms, "acme.yaml", PINNED)
     assert [*asyncio.run(main()).plans["flower-shop"]] == [ACME]
+
+
+def test_a_configuration_that_became_a_pipe_is_not_waited_for(site: Site) -> None:
+    path = site.platforms.with_name("connector.yaml")
+    path.unlink()
+    os.mkfifo(path)
+    assert site.look() is None
+    assert site.following.warning is not None
+    assert f"{path}: is no file" in site.following.warning
+
+
+def test_a_look_that_hangs_is_warned_of_until_it_is_over(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look, release = site.following._look, threading.Event()
+
+    async def main() -> list[str | None]:
+        loop, reload = asyncio.get_running_loop(), asyncio.Event()
+        hanging, taken = asyncio.Event(), asyncio.Event()
+
+        def hang() -> Any:
+            loop.call_soon_threadsafe(hanging.set)
+            assert release.wait(30)
+            return look()
+
+        monkeypatch.setattr(site.following, "_look", hang)
+        watching = asyncio.create_task(site.following.watch(reload, lambda _: taken.set()))
+        reload.set()
+        await asyncio.wait_for(hanging.wait(), 30)
+        told = [site.following.warning]
+        site.now += OVERDUE + 1
+        told.append(site.following.warning)
+        release.set()
+        await asyncio.wait_for(taken.wait(), 30)
+        told.append(site.following.warning)
+        watching.cancel()
+        return told
+
+    before, overdue, after = asyncio.run(main())
+    assert overdue is not None
+    assert "could not be looked at for more than 10 s" in overdue
+    assert (before, after) == (None, None)
+
+
+def test_a_look_that_fails_is_told_once_and_does_not_end_the_watch(
+    site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    look, looks = site.following._look, iter([RuntimeError("ours"), RuntimeError("ours")])
+
+    async def main() -> None:
+        loop, reload = asyncio.get_running_loop(), asyncio.Event()
+        taken = asyncio.Event()
+
+        def fail_twice() -> Any:
+            loop.call_soon_threadsafe(reload.set)
+            for mistake in looks:
+                raise mistake
+            return look()
+
+        monkeypatch.setattr(site.following, "_look", fail_twice)
+        watching = asyncio.create_task(site.following.watch(reload, lambda _: taken.set()))
+        reload.set()
+        await asyncio.wait_for(taken.wait(), 30)
+        watching.cancel()
+
+    asyncio.run(main())
+    assert caplog.text.count("the configuration could not be followed") == 1
 
 
 def test_a_mistake_of_ours_is_told_and_does_not_end_the_watch(

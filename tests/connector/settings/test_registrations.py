@@ -186,6 +186,16 @@ def test_a_pipe_in_the_folder_is_not_waited_for(tmp_path: Path) -> None:
     assert problems(path) == [f"{tmp_path}/platforms/acme.yaml: is no file"]
 
 
+def test_a_file_that_became_a_pipe_behind_the_look_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = configure(tmp_path)
+    (tmp_path / "platforms").mkdir()
+    os.mkfifo(tmp_path / "platforms" / "acme.yaml")
+    monkeypatch.setattr(module, "stamp_of", lambda _: (1, 1, 1, 1))
+    assert problems(path) == [f"{tmp_path}/platforms/acme.yaml: is no file"]
+
+
 def test_a_folder_has_only_so_many_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_FILES", 2)
     path = configure(tmp_path)
