@@ -147,7 +147,12 @@ def _settings(
         "listen": {"host": HOST, "port": port},
         "admin": {"host": HOST, "port": admin},
         "trusted_proxies": [f"{HOST}/32"],
-        "audit": {"directory": str(home / "audit"), "keys": str(home / "audit-keys")},
+        # What is measured is not the disk.
+        "audit": {
+            "directory": str(home / "audit"),
+            "keys": str(home / "audit-keys"),
+            "durability": "os",
+        },
         "discovery": {
             "insecure_allow_loopback_profiles": True,
             "budget": budget,

@@ -72,7 +72,7 @@ class Fleet:
 @contextmanager
 def running_fleet(
     folder: Path,
-    store: StoreServer,
+    server: StoreServer,
     *merchants: dict[str, Any],
     count: int = 3,
     trusting: Path | None = None,
@@ -89,17 +89,16 @@ def running_fleet(
         environment["SSL_CERT_FILE"] = str(trusting)
     discovery = {"insecure_allow_loopback_profiles": True, "fleet_key": FLEET_KEY}
     given = {**discovery, **sections.pop("discovery", {})}
+    kept = {"url": server.unix_url, **sections.pop("store", {})}
     with ExitStack() as stack:
         processes = []
         for number in range(count):
             home = folder / f"replica{number}"
             home.mkdir()
-            settings = configuration(
-                *merchants, store={"url": store.unix_url}, discovery=given, **sections
-            )
+            settings = configuration(*merchants, store=kept, discovery=given, **sections)
             processes.append(stack.enter_context(_running(home, settings, world, environment)))
         gateways = [RunningGateway(process) for process in processes]
-        yield Fleet(gateways, store, world)
+        yield Fleet(gateways, server, world)
         for gateway in gateways:
             gateway.tell_to_stop()
         for gateway in gateways:
