@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from connector.diagnosis.generator.recipes import Case as Written
+    from connector.diagnosis.generator.recipes import Edit
     from connector.diagnosis.vectors import WireRequest
     from connector.diagnosis.wire.signing import Remade, Versions
 
@@ -101,10 +102,21 @@ def test_a_spoilt_signature_is_spoilt_in_the_same_way(
 
     (good,) = made
     assert sent_of(request) in [
-        edit(put("Signature", f"sig1=:{b64encode(each).decode()}:")(sent_of(request)))
+        spoilt
         for each in (good, with_other_s(good))
         for edit in written.edits
+        for spoilt in _spoilt(edit, sent_of(request), each)
     ]
+
+
+def _spoilt(edit: Edit, sent: Sent, octets: bytes) -> list[Sent]:
+    """Edit a message with this signature; nothing where it has nothing that would change."""
+    signed = put("Signature", f"sig1=:{b64encode(octets).decode()}:")(sent)
+    try:
+        return [edit(signed)]
+    except ValueError:
+        # One signature in fifteen has neither of the letters in which the alphabets differ.
+        return []
 
 
 def test_der_is_made_of_the_new_signature() -> None:
