@@ -209,7 +209,7 @@ class Discovery:
         return Lane.STRANGER if self._proven.get(hash(url)) is None else Lane.VERIFIED
 
     def _is_final(self, profile: Profile, arrival: float) -> bool:
-        return profile.received_at >= arrival or self._clock() - profile.received_at < YOUNG
+        return profile.current_at >= arrival or self._clock() - profile.current_at < YOUNG
 
     async def _look(self, url: ProfileUrl) -> bool:
         """Take over what the fleet has of a profile; tell whether that is newer than ours.
@@ -222,14 +222,15 @@ class Discovery:
         if found is None:
             return False
         self._proven.put(hash(url.url), True)
-        return self._adopt(found)
+        return self._adopt(self._fleet, found)
 
-    def _adopt(self, profile: Profile) -> bool:
+    def _adopt(self, fleet: Fleet, profile: Profile) -> bool:
         """Hold another replica's document; tell whether it is what is held now."""
         held = self._cache.get(profile.url.url)
         if held is not None and held.fetched_at >= profile.fetched_at:
             return held is profile
         self._hold(profile)
+        fleet.adopted(profile)
         return True
 
     def _start(
@@ -313,7 +314,7 @@ class Discovery:
         if isinstance(turn, Lease):
             return turn
         self._proven.put(hash(url.url), True)
-        self._adopt(turn)
+        self._adopt(fleet, turn)
         if refreshing:
             self._refreshed.put(url.url, turn.fetched_at)
         return turn

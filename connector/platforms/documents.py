@@ -48,6 +48,13 @@ class Profile(NamedTuple):
     """Octets of memory, estimated."""
     jwks: ProfileUrl | None = None
     """Where the keys are, of a document that only says so."""
+    ahead: float = 0.0
+    """Seconds by which the clock of who fetched it may be ahead of ours."""
+
+    @property
+    def current_at(self) -> float:
+        """When it certainly was what its platform publishes, or later, by our clock."""
+        return self.received_at - self.ahead
 
 
 def read_profile(

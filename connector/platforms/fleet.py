@@ -99,7 +99,7 @@ class Fleet:
     ) -> Profile | Lease | Spent:
         """Wait for this process's turn to fetch, or for the document of another's fetch.
 
-        A document that the store has at once must have been received at ``since`` or later (UNIX
+        A document that the store has at once must be current at ``since`` or later (UNIX
         seconds); one that appears during the wait is newer than that by any clock.
         """
         seen = b"" if held is None else stamp_of(held)
@@ -123,7 +123,7 @@ class Fleet:
             if (
                 found is not None
                 and (held is None or found.fetched_at > held.fetched_at)
-                and (waited or found.received_at >= since)
+                and (waited or found.current_at >= since)
                 and usable(found)
             ):
                 self._store.results["waited" if waited else "found"] += 1
@@ -147,6 +147,10 @@ class Fleet:
         That may be this process's own fault: a refresh that failed is spent for it alone.
         """
         await self._settle(url, lease, grace=0, spent=False)
+
+    def adopted(self, profile: Profile) -> None:
+        """Note that what is held now is another replica's document: the store has it."""
+        self._unshared.drop(profile.url.url)
 
     def waits_for(self, url: str) -> bool:
         """Whether a signature that verifies with this URL's document would let it be shared."""

@@ -178,7 +178,7 @@ class FleetStore:
             return None
         self._newest.put(hash(url.url), profile.fetched_at)
         # By our clock it may have come that much sooner, and then knows nothing later.
-        return profile._replace(received_at=profile.received_at - SKEW)
+        return profile._replace(ahead=SKEW)
 
     def _refuse(self, result: str, why: str) -> None:
         self.results[result] += 1

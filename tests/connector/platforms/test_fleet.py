@@ -226,6 +226,27 @@ def test_a_registered_platforms_document_outlives_any_number_of_others(
     asyncio.run(scenario())
 
 
+def test_what_was_taken_over_is_not_shared_once_more(store: StoreServer) -> None:
+    async def scenario() -> None:
+        world = World()
+        world.publish("a")
+        async with running_replicas(world, store.unix_url, 2) as (first, second):
+            # What the first one fetched never verified there: it waits to be shared.
+            assert await first.serve(signed=False) == "signature_invalid"
+            world.now += 100
+            world.publish("a", "b")
+            assert await second.serve("b") == "served"
+            own = await shared(store)
+            assert await first.serve("b") == "served"
+            assert first.results["found"] == 1
+            assert not first.discovery._fleet._writes  # type: ignore[union-attr] # there is one
+            assert "kept" not in first.results
+            assert held(store) == own
+            assert len(world.fetches) == 2
+
+    asyncio.run(scenario())
+
+
 def test_one_refresh_for_a_new_key_wherever_it_is_used_first(store: StoreServer) -> None:
     async def scenario() -> None:
         world = World()

@@ -12,7 +12,7 @@ import pytest
 
 from connector.platforms.documents import Profile, read_profile
 from connector.platforms.fleet_document import MAX_OCTETS
-from connector.platforms.fleet_store import FleetStore
+from connector.platforms.fleet_store import SKEW, FleetStore
 from connector.store.opening import open_store
 from tests.connector.platforms.profiles import fetched, profile_json
 from tests.connector.platforms.replicas import seal_with, url_of
@@ -182,6 +182,24 @@ def test_an_older_document_never_takes_the_place_of_a_newer_one(store: StoreServ
         sought = await fleet.seek(url_of("p"), b"")
         assert sought.profile is not None
         assert sought.profile.fetched_at == NOW - 5
+
+    run(store, scenario)
+
+
+def test_what_was_taken_over_can_be_passed_on_as_it_was(store: StoreServer) -> None:
+    async def scenario(fleet: FleetStore) -> None:
+        await fleet.keep(profile("p", NOW - 5), registered=False)
+        found = (await fleet.seek(url_of("p"), b"")).profile
+        assert found is not None
+        # It knows that much less by another clock, but came when it came.
+        assert (found.fetched_at, found.received_at) == (NOW - 5, NOW - 5)
+        assert found.current_at == NOW - 5 - SKEW
+        store.ask("FLUSHALL")
+        await fleet.keep(found, registered=False)
+        again = (await fleet.seek(url_of("p"), b"")).profile
+        assert again is not None
+        assert again.received_at == NOW - 5
+        assert not fleet.results["refused"]
 
     run(store, scenario)
 
