@@ -75,4 +75,5 @@ def build_mcp(
         max_answer=settings.store.max_replayable_body,
         streams=OpenStreams(settings.limits.in_flight) if shared is None else shared.streams,
         sessions=Sessions(merchant.id, shared.keys) if shared is not None and enforced else None,
+        resumes=merchant.endpoints.insecure_last_event_id,
     )

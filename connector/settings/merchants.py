@@ -84,6 +84,9 @@ class Endpoints(Section):
     """Where the REST operations begin; `/` is the root, `off` closes it."""
     mcp: Prefix = "/ucp/mcp"
     """Where MCP is served (docs/mcp.md); `off` closes it."""
+    insecure_last_event_id: Flag = False
+    """Unsafe where the MCP server sends events again to whoever names one: passes `Last-Event-ID`,
+    which is not bound to the platform that was sent the event; the server has to see to that."""
 
 
 class Extension(Section):

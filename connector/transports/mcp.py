@@ -21,6 +21,7 @@ from connector.transports.event_streams import EventRecorder
 from connector.transports.mcp_agreement import as_header, check_agreement, octets_of
 from connector.transports.mcp_calls import payload_digest, request_id, with_id
 from connector.transports.mcp_messages import CALL, MAX_ID, NOTIFICATION, Message, read_message
+from connector.transports.mcp_sessions import with_lines
 from connector.transports.operations import CHECKOUT_ONLY, KEY, OPERATIONS
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ _MAX_UNVERIFIED: Final = 16 * 1024
 """Most octets of a body that are read before anybody verified it: for the profile that is not in
 UCP-Agent, and for the id of a call that is refused. Reading takes time, and anybody can ask."""
 _EVENTS: Final = b"text/event-stream"
+_EVENT_ID: Final = b"last-event-id"
 
 
 class Tool(NamedTuple):
@@ -63,7 +65,8 @@ class McpTransport:
     ``endpoint`` is its path (empty for the root), ``extensions`` the operations that the
     configuration adds: those that write need a key, as over REST. ``profile_url`` normalises the
     value of a UCP-Agent header and raises Refusal. Answers of more than ``max_answer`` octets are
-    not kept. Without ``sessions`` session ids pass as they are.
+    not kept. Without ``sessions`` session ids pass as they are; with ``resumes`` Last-Event-ID
+    does.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class McpTransport:
         max_answer: int,
         streams: OpenStreams,
         sessions: Sessions | None = None,
+        resumes: bool = False,
     ) -> None:
         self.path = endpoint or "/"
         self.problems = problems
@@ -83,6 +87,7 @@ class McpTransport:
         self.max_answer = max_answer
         self.streams = streams
         self.sessions = sessions
+        self.resumes = resumes
         self.tools = {
             rule.name: Tool(rule.kind, rule.kind == "write" and rule.name not in _KEY_OPTIONAL)
             for rule in (*OPERATIONS, *extensions)
@@ -147,7 +152,7 @@ class McpCall:
         if tool.kind != "write":
             return Operation(name, tool.kind, None)
         key = self._key(message, needed=tool.needs_key)
-        return Operation(name, tool.kind, key, payload_digest(request.body))
+        return Operation(name, tool.kind, key, payload_digest(request.body, request.target))
 
     def claimed(self) -> tuple[str, str]:
         """Return what is asked for by whom nobody verified: name and kind; raises Refusal."""
@@ -160,7 +165,15 @@ class McpCall:
         return name, tool.kind
 
     async def enter(self, received: Received, caller: Caller) -> Received:
-        """Return the request with the merchant's own session id; raises Refusal."""
+        """Return the request with the merchant's own session id; raises Refusal.
+
+        MCP, Resumability: Last-Event-ID names a place in a stream, and so whose stream it was. It
+        is not bound to a platform, so it goes no further.
+        """
+        if not self._transport.resumes and _EVENT_ID in received.request.headers.index:
+            headers = received.request.headers
+            lines = [line for line in headers if line[0].lower() != _EVENT_ID]
+            received = with_lines(received, lines)
         if self._transport.sessions is None:
             return received
         self._sessions = await self._transport.sessions.of(caller)

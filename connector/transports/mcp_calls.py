@@ -17,6 +17,7 @@ from connector.transports.json_members import JsonObject, is_deep, read_object
 _CALL: Final = b"mcp-call:"
 _LONG: Final = b"mcp-long:"
 _RAW: Final = b"mcp-raw:"
+_QUERY: Final = b"mcp-query:"
 
 MAX_CANONICAL: Final = 16 * 1024
 """Most octets of a call of which the canonical form is made: it takes a millisecond for each KiB,
@@ -27,14 +28,22 @@ _NEEDED: Final = {"name", "arguments"}
 _PARAMS: Final = _NEEDED | {"_meta"}
 
 
-def payload_digest(body: bytes) -> bytes:
+def payload_digest(body: bytes, target: str = "") -> bytes:
     """Return the digest of what the key of a ``tools/call`` stands for: 32 octets.
 
     It is that of the canonical name and arguments without ``meta`` (ucp-rules section 8): spelling,
     order, ``params._meta`` and the request's id don't count. In a call of more than
     ``MAX_CANONICAL`` octets the spelling of each argument does. A body that is no such call, has
-    a member that a call doesn't have, or has no canonical form, counts octet by octet.
+    a member that a call doesn't have, or has no canonical form, counts octet by octet. A target
+    with a query counts too, octet by octet: the merchant may go by it.
     """
+    digest = _body_digest(body)
+    if "?" not in target:
+        return digest
+    return sha256(_QUERY + digest + target.encode("latin-1")).digest()
+
+
+def _body_digest(body: bytes) -> bytes:
     if len(body) > MAX_CANONICAL:
         return _long_digest(body) or sha256(_RAW + body).digest()
     text = _canonical_call(body)

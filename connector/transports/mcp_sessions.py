@@ -116,16 +116,7 @@ class CallerSessions(NamedTuple):
                 "this platform has opened no session with this id",
             )
         lines = [(name, own if name.lower() == NAME else value) for name, value in request.headers]
-        return received._replace(
-            request=Request(
-                method=request.method,
-                target=request.target,
-                scheme=request.scheme,
-                headers=lines,
-                body=request.body,
-                authority=request.authority,
-            )
-        )
+        return with_lines(received, lines)
 
     def outward(self, headers: RawHeaders) -> RawHeaders:
         """Put the platform's id in the place of the merchant's own."""
@@ -150,6 +141,21 @@ class CallerSessions(NamedTuple):
         parts = (self.merchant.encode(), self.identity.encode(), own)
         bound = b"".join(len(part).to_bytes(4) + part for part in parts)
         return encode_url(hmac.digest(key, bound, "sha256")).encode("ascii")
+
+
+def with_lines(received: Received, lines: RawHeaders) -> Received:
+    """Return the request with other header lines."""
+    request = received.request
+    return received._replace(
+        request=Request(
+            method=request.method,
+            target=request.target,
+            scheme=request.scheme,
+            headers=lines,
+            body=request.body,
+            authority=request.authority,
+        )
+    )
 
 
 def _is_own_id(value: bytes) -> bool:

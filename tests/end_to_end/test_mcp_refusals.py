@@ -143,6 +143,23 @@ def test_headers_that_could_be_taken_for_those_of_mcp_are_refused(
     check_never_forwarded(gateway, merchant, platform)
 
 
+def test_a_key_with_another_query_is_a_conflict(
+    gateway: RunningGateway, merchant: Merchant, platform: Platform
+) -> None:
+    body = call("complete_checkout", {"idempotency-key": str(uuid.uuid4())}, id="1")
+
+    def asked(query: str) -> bytes:
+        return platform.sign(
+            platform.draft("POST", PATH + query, body).drop("Idempotency-Key"), nonce=query
+        ).wire()
+
+    assert gateway.ask(asked("?shop=a")).status == 200
+    check_rpc(gateway.ask(asked("?shop=b")), "idempotency_conflict")
+    check_rpc(gateway.ask(asked("")), "idempotency_conflict")
+    assert gateway.ask(asked("?shop=a")).values("Idempotent-Replayed") == ["true"]
+    assert len(merchant.requests) == 1
+
+
 def test_two_session_ids_are_refused(
     gateway: RunningGateway, merchant: Merchant, platform: Platform
 ) -> None:

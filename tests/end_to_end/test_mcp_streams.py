@@ -77,6 +77,26 @@ def test_a_stream_is_passed_on_as_it_comes(
         gateway.decision_where(operation="mcp/stream", decision="accept")
 
 
+@pytest.mark.parametrize("passes", [False, True])
+def test_the_name_of_an_event_reaches_the_merchant_only_where_that_is_asked_for(
+    passes: bool,  # noqa: FBT001 - a column
+    merchant: Merchant,
+    platform: Platform,
+    tmp_path: Path,
+) -> None:
+    shop = merchant.settings(
+        platforms={"registered": [platform.registration()]},
+        endpoints={"insecure_last_event_id": True} if passes else {},
+    )
+    draft = platform.draft("GET", PATH)
+    draft.put("last-event-ID", "other-platform-17")
+    with running_gateway(tmp_path, configuration(shop)) as gateway:
+        assert gateway.ask(platform.sign(draft).wire()).status == 200
+    (seen,) = merchant.requests
+    assert seen.values("Last-Event-ID") == (["other-platform-17"] if passes else [])
+    assert seen.values("UCP-Verified-Operation") == ["mcp/stream"]
+
+
 def test_a_caller_has_room_for_so_many_streams_and_gets_it_back(
     merchant: Merchant, platform: Platform, speaker: Speaker, tmp_path: Path
 ) -> None:

@@ -178,6 +178,18 @@ def test_the_endpoint_is_its_path_alone() -> None:
     assert transport("").serves("/?a")
 
 
+def test_a_key_stands_for_the_query_too() -> None:
+    body = message(name="create_cart", arguments={})
+
+    def payload(target: str) -> bytes:
+        request = Request(method="POST", target=target, headers=[], body=body)
+        return transport().ask(request).operation(CALLER).payload
+
+    targets = ("/ucp/mcp", "/ucp/mcp?", "/ucp/mcp?shop=a", "/ucp/mcp?shop=b")
+    assert len({payload(target) for target in targets}) == len(targets)
+    assert payload("/ucp/mcp?shop=a") == payload("/ucp/mcp?shop=a")
+
+
 @pytest.mark.parametrize("name", CODES)
 def test_every_code_is_a_json_rpc_error_with_the_status_mirrored(name: str) -> None:
     refusal = Refusal(name, "reason", "not to be told", retry_after=3)
