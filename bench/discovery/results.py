@@ -43,7 +43,9 @@ class Flood(NamedTuple):
         slowed = self.budget == DEFAULT and any(
             self.ratio(platform) > MOST for platform in range(len(PLATFORMS))
         )
-        return not slowed and self.in_store <= self.cap and self.in_memory <= self.cap
+        # The registered platform's has room of its own in the store.
+        bounded = self.in_store <= self.cap + 1 and self.in_memory <= self.cap
+        return bounded and not slowed
 
 
 def table(floods: Sequence[Flood]) -> str:
