@@ -117,7 +117,8 @@ class Fleet:
                 return lease._replace(token=b"")
             if sought.word == "wait":
                 waited = True
-                await asyncio.sleep(min(_WAIT, sought.left))
+                # A lease may have no end at all where somebody else wrote it.
+                await asyncio.sleep(min(_WAIT, sought.left) if sought.left > 0 else _WAIT)
                 continue
             seen, found = sought.seen, sought.profile
             if (

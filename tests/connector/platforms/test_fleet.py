@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from connector.platforms.fleet import PAUSE
+from connector.platforms.fleet import PAUSE, Fleet, Lease
 from connector.platforms.fleet_document import stamp_of
 from connector.platforms.freshness import FLOOR
 from tests.connector.platforms.profiles import fetched
@@ -483,6 +483,31 @@ def test_a_replica_that_died_while_it_fetched_is_not_waited_for_longer_than_its_
         async with running_replicas(world, store.unix_url, 2, lease=0.2) as replicas:
             assert await all_serve(replicas) == {"served": 2}
             assert len(world.fetches) == 2
+
+    asyncio.run(scenario())
+
+
+def test_a_lease_without_an_end_is_not_looked_at_without_a_pause(
+    store: StoreServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    pause = asyncio.sleep
+
+    async def noted(seconds: float) -> None:
+        pauses.append(seconds)
+        await pause(seconds)
+
+    async def scenario() -> None:
+        world = World()
+        async with running_replicas(world, store.unix_url, 1, lease=0.2) as (replica,):
+            store.ask("SET", SEAL.names(URL.url).lease, "nobody's")
+            fleet = Fleet(replica.store, clock=world.clock, entries=9)
+            monkeypatch.setattr(asyncio, "sleep", noted)
+            turn = await fleet.turn(URL, None, refreshing=False, usable=lambda _: True, since=0.0)
+            monkeypatch.undo()
+            assert turn == Lease(b"", world.now, refreshing=False)
+            assert pauses
+            assert min(pauses) > 0
 
     asyncio.run(scenario())
 
