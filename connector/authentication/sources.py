@@ -91,6 +91,7 @@ class Lookup:
         self._now = received.at
         self._registered = registered
         self._left = MAX_DOCUMENTS
+        self._fetched: set[str] = set()
 
     async def keys(self, source: ProfileUrl) -> Keys:
         """Return the keys that a document has, or leads to; raises Refusal."""
@@ -104,11 +105,12 @@ class Lookup:
     async def newer(self, keys: Keys, kids: frozenset[str]) -> Keys:
         """Return the same keys as they are now, for kids that were not in them; raises Refusal.
 
-        Without a fetch to spare they are the same: they were just fetched.
+        Without a fetch to spare they are the same if they were fetched for this request.
         """
-        if not self._spend():
-            return keys
         *led, (url, _) = keys.documents
+        if self._left == 0 and url.url in self._fetched:
+            return keys
+        self._spend()
         document = await self._profiles.refresh(
             url, peer=self._peer, registered=self._registered, now=self._now, kids=kids
         )
@@ -118,7 +120,16 @@ class Lookup:
         known = self._profiles.lookup(url.url, self._now, registered=self._registered)
         if known is not None:
             return known
-        if not self._spend():
+        self._spend()
+        found = await self._profiles.resolve(
+            url, peer=self._peer, registered=self._registered, now=self._now
+        )
+        self._fetched.add(url.url)
+        return found
+
+    def _spend(self) -> None:
+        """Count one more fetch, or raise Refusal."""
+        if self._left == 0:
             # What was fetched for this request is at hand for the next one.
             raise Refusal(
                 "discovery_pending",
@@ -126,15 +137,7 @@ class Lookup:
                 f"more than {MAX_DOCUMENTS} documents are to be fetched for the signatures",
                 retry_after=1,
             )
-        return await self._profiles.resolve(
-            url, peer=self._peer, registered=self._registered, now=self._now
-        )
-
-    def _spend(self) -> bool:
-        if self._left == 0:
-            return False
         self._left -= 1
-        return True
 
 
 def sources(

@@ -370,6 +370,28 @@ def test_no_request_costs_more_than_two_documents_and_the_next_one_has_the_other
     assert network.asked == [PUBLISHED, CARD, SET]
 
 
+def test_a_key_is_not_said_to_be_nowhere_where_nobody_had_time_to_look() -> None:
+    network = cimd_network()
+    network.documents[PUBLISHED] = keys(ED25519)
+    network.prove(request(None, Signed(ED25519, bot=False)))
+    network.now += 10
+    network.documents[PUBLISHED] = keys(ED25519, ES256)
+    # Two documents are fetched for the first one, which is forged; the new key is in the third.
+    forged = Signed(ED25519, "a", keyid=ES256.thumbprint)
+    asks = request(f'a="{URL}";type=cimd', forged, Signed(label="b", bot=False))
+    assert network.refusal(asks) == ("discovery_pending", "too_many_documents")
+    assert network.asked == [PUBLISHED, CARD, SET]
+    assert network.prove(asks).label == "b"
+    assert network.asked == [PUBLISHED, CARD, SET, PUBLISHED]
+
+
+def test_what_was_fetched_for_a_request_is_final_for_it() -> None:
+    network = cimd_network()
+    refused = network.refusal(request(CIMD, Signed(ED25519)))
+    assert refused == ("key_not_found", "key_not_found")
+    assert network.asked == [CARD, SET]
+
+
 def test_a_detached_jws_beside_it_is_held_against_the_profile() -> None:
     network = cimd_network()
     network.documents[PUBLISHED] = keys(ED25519)
