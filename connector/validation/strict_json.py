@@ -30,9 +30,9 @@ _MAX_EXACT: Final = 2**53
 def read(text: bytes) -> tuple[Any, tuple[Problem, ...]]:
     """Return the value of JSON text, and what is wrong with the text; the value is good if nothing.
 
-    Rules: ``json``, ``repeated_name``, ``number`` (it would change on its way through a double),
-    ``text`` (half a surrogate pair), ``too_deep``, ``too_many_items``, ``too_many_values``,
-    ``name_too_long``.
+    Rules: ``json``, ``repeated_name`` (or one that is the same but for case), ``number`` (it would
+    change on its way through a double), ``text`` (half a surrogate pair), ``too_deep``,
+    ``too_many_items``, ``too_many_values``, ``name_too_long``.
     """
     if is_crowded(text):
         return None, (Problem((), "too_many_values"),)
@@ -63,6 +63,7 @@ def _is_plain(value: Any, *, escapes: bool) -> bool:
                     or len(each) > MAX_ITEMS
                     or (each and max(map(len, each)) > MAX_NAME)
                     or (escapes and not all(map(_is_text, each)))
+                    or len(set(map(str.casefold, each))) != len(each)
                 ):
                     return False
                 below += each.values()
@@ -116,7 +117,7 @@ def _walk(value: Any, path: Path, left: list[int]) -> Iterator[Problem]:
             for index, element in enumerate(value):
                 yield from _walk(element, (*path, index), left)
             return
-        for name in value.doubled if isinstance(value, _Doubled) else ():
+        for name in _repeated(value):
             yield Problem((*path, name), "repeated_name")
         for name, member in value.items():
             if len(name) > MAX_NAME:
@@ -132,6 +133,18 @@ def _walk(value: Any, path: Path, left: list[int]) -> Iterator[Problem]:
             yield Problem(path, "text")
     elif isinstance(value, (int, float)) and not _is_exact(value):
         yield Problem(path, "number")
+
+
+def _repeated(members: dict[str, Any]) -> Iterator[str]:
+    """Yield names that occur twice, and such as some readers take for one before them."""
+    doubled = members.doubled if isinstance(members, _Doubled) else ()
+    yield from doubled
+    seen: set[str] = set()
+    for name in members:
+        folded = name.casefold()
+        if folded in seen and name not in doubled:
+            yield name
+        seen.add(folded)
 
 
 def _is_text(text: str) -> bool:

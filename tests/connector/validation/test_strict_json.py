@@ -26,6 +26,15 @@ FILES = sorted((SUITE / "test_parsing").glob("[ny]_*.json"))
         (b'{"a":NaN}', [((), "json")]),
         (b'[{"a":1,"b":2,"\\u0061":3}]', [((0, "a"), "repeated_name")]),
         (b'{"a":1,"a":1,"b":2,"b":2}', [(("a",), "repeated_name"), (("b",), "repeated_name")]),
+        (b'[{"id":1,"ID":2,"b":3}]', [((0, "ID"), "repeated_name")]),
+        (b'{"id":1,"Id":2,"iD":3}', [(("Id",), "repeated_name"), (("iD",), "repeated_name")]),
+        (
+            b'{"a":1,"a":1,"B":2,"b":2}',
+            [(("a",), "repeated_name"), (("b",), "repeated_name")],
+        ),
+        # A reader that folds all of Unicode takes the Kelvin sign for a k.
+        ('{"k":1,"\u212a":2}'.encode(), [(("\u212a",), "repeated_name")]),
+        (b'{"a":{"A":1},"b":[{"a":2},{"A":3}]}', []),
         (b'{"a":[0,1e400]}', [(("a", 1), "number")]),
         (b"[9007199254740993]", [((0,), "number")]),
         (b'{"a":1,"a":9007199254740993}', [(("a",), "repeated_name"), (("a",), "number")]),
