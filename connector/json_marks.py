@@ -18,7 +18,7 @@ _TEXT: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*"?+', re.DOTALL)
 
 def is_crowded(text: bytes) -> bool:
     """Tell whether text holds certainly ``MAX_VALUES`` values or more, if it is JSON at all."""
-    if sum(map(text.count, _MARKS)) < MAX_VALUES:
+    if len(text) < MAX_VALUES or sum(map(text.count, _MARKS)) < MAX_VALUES:
         return False
     # A value has at most one name, and is at most one string; a string has two quotes that are
     # not escaped. So many strings are not left out one by one.

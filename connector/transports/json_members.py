@@ -54,6 +54,10 @@ class JsonObject(NamedTuple):
         member = self.only(name)
         return None if member is None else self.text[member.start : member.end]
 
+    def names(self) -> list[str]:
+        """Return the names of the members in order."""
+        return [member.name for member in self.members]
+
     def has(self, name: str) -> bool:
         """Tell whether a member has this name."""
         return any(member.name == name for member in self.members)

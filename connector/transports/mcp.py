@@ -152,7 +152,9 @@ class McpCall:
         if tool.kind != "write":
             return Operation(name, tool.kind, None)
         key = self._key(message, needed=tool.needs_key)
-        return Operation(name, tool.kind, key, payload_digest(request.body, request.target))
+        return Operation(
+            name, tool.kind, key, payload_digest(request.body, request.target, message.params)
+        )
 
     def claimed(self) -> tuple[str, str]:
         """Return what is asked for by whom nobody verified: name and kind; raises Refusal."""

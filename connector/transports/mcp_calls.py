@@ -9,6 +9,7 @@ from canonical import CanonicalError, canonicalize
 from canonical.jcs import parse_json
 from connector.json_marks import is_crowded
 from connector.transports.json_members import JsonObject, is_deep, read_object
+from connector.transports.plain_json import write_plain
 
 # The digests of one key are compared with each other, and REST names the same operations. These
 # begin what is hashed, none begins another, and what REST hashes begins with "rest:". So a body
@@ -28,25 +29,29 @@ _NEEDED: Final = {"name", "arguments"}
 _PARAMS: Final = _NEEDED | {"_meta"}
 
 
-def payload_digest(body: bytes, target: str = "") -> bytes:
+def payload_digest(body: bytes, target: str = "", params: dict[str, Any] | None = None) -> bytes:
     """Return the digest of what the key of a ``tools/call`` stands for: 32 octets.
 
     It is that of the canonical name and arguments without ``meta`` (ucp-rules section 8): spelling,
     order, ``params._meta`` and the request's id don't count. In a call of more than
     ``MAX_CANONICAL`` octets the spelling of each argument does. A body that is no such call, has
     a member that a call doesn't have, or has no canonical form, counts octet by octet. A target
-    with a query counts too, octet by octet: the merchant may go by it.
+    with a query counts too, octet by octet: the merchant may go by it. ``params`` are those of a
+    call that was read as plain text (``Message.params``), so that it is not read again.
     """
-    digest = _body_digest(body)
+    digest = _body_digest(body, params)
     if "?" not in target:
         return digest
     return sha256(_QUERY + digest + target.encode("latin-1")).digest()
 
 
-def _body_digest(body: bytes) -> bytes:
+def _body_digest(body: bytes, params: dict[str, Any] | None) -> bytes:
     if len(body) > MAX_CANONICAL:
         return _long_digest(body) or sha256(_RAW + body).digest()
-    text = _canonical_call(body)
+    if params is None:
+        text = _canonical_call(body)
+    else:
+        text = write_plain(_counting(params)) if _are_params(params) else None
     return sha256(_RAW + body if text is None else _CALL + text).digest()
 
 

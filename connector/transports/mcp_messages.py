@@ -10,11 +10,13 @@ the merchant is sent are the received octets, so both must see the same call.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
 
 from connector.errors import Refusal
 from connector.json_marks import MAX_VALUES, is_crowded
 from connector.transports.json_members import JsonObject, is_deep, read_object
+from connector.transports.plain_json import PlainObject, read_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,7 +40,8 @@ MAX_MEMBERS: Final = 1024
 """Members of an object that is read: each of their names is looked at."""
 
 
-class Message(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Message:
     """What of a message decides: all of it was in the body, and so under the signature."""
 
     method: str
@@ -50,13 +53,15 @@ class Message(NamedTuple):
     """``meta["idempotency-key"]``, whatever it looks like."""
     profile: str | None = None
     """``meta["ucp-agent"].profile``."""
+    params: dict[str, Any] | None = field(default=None, compare=False, repr=False)
+    """Those of a ``tools/call`` in plain text (``read_plain``); else None."""
 
 
 def read_message(body: bytes) -> Message:
     """Read a request or a notification; raises Refusal ``malformed_request`` for anything else."""
     message = _object(body)
     _check_names(message, _MESSAGE)
-    if not all(member.name in _MESSAGE for member in message.members):
+    if not _MESSAGE.issuperset(message.names()):
         raise _malformed("message", "a message has no members but jsonrpc, id, method and params")
     if message.string("jsonrpc") != "2.0":
         raise _malformed("jsonrpc", "jsonrpc is not 2.0")
@@ -75,10 +80,12 @@ def read_message(body: bytes) -> Message:
     tool = params.string("name")
     if tool is None:
         raise _malformed("tool", "the name of the tool is missing, or no string")
-    return _with_meta(Message(method, identifier, tool), _optional(params, "arguments"))
+    plain = params.value if isinstance(params, PlainObject) else None
+    call = Message(method, identifier, tool, params=plain)
+    return _with_meta(call, _optional(params, "arguments"))
 
 
-def _with_meta(call: Message, arguments: JsonObject | None) -> Message:
+def _with_meta(call: Message, arguments: JsonObject | PlainObject | None) -> Message:
     if arguments is None:
         return call
     _check_names(arguments, _ARGUMENTS)
@@ -89,17 +96,18 @@ def _with_meta(call: Message, arguments: JsonObject | None) -> Message:
     agent = _optional(meta, "ucp-agent")
     if agent is not None:
         _check_names(agent, _AGENT)
-    return call._replace(
+    return replace(
+        call,
         key=_string(meta, "idempotency-key"),
         profile=None if agent is None else _string(agent, "profile"),
     )
 
 
-def _object(body: bytes) -> JsonObject:
+def _object(body: bytes) -> JsonObject | PlainObject:
     # First, for each level that is read takes the time again.
     if is_crowded(body):
         raise _malformed("values", f"a message has no more than {MAX_VALUES} values")
-    message = read_object(body)
+    message = read_plain(body) or read_object(body)
     if message is not None:
         return message
     # Said apart, for whoever wrote the client.
@@ -110,7 +118,7 @@ def _object(body: bytes) -> JsonObject:
     raise _malformed("json", "the body is not one JSON object")
 
 
-def _id(message: JsonObject) -> bytes | None:
+def _id(message: JsonObject | PlainObject) -> bytes | None:
     literal = message.literal("id")
     if literal is None:
         return None
@@ -121,7 +129,7 @@ def _id(message: JsonObject) -> bytes | None:
     return literal.encode()
 
 
-def _optional(parent: JsonObject, name: str) -> JsonObject | None:
+def _optional(parent: JsonObject | PlainObject, name: str) -> JsonObject | PlainObject | None:
     """Return a member that must be an object where it is there."""
     if not parent.has(name):
         return None
@@ -131,7 +139,7 @@ def _optional(parent: JsonObject, name: str) -> JsonObject | None:
     return found
 
 
-def _string(parent: JsonObject, name: str) -> str | None:
+def _string(parent: JsonObject | PlainObject, name: str) -> str | None:
     """Return a member that must be a string where it is there."""
     if not parent.has(name):
         return None
@@ -141,9 +149,9 @@ def _string(parent: JsonObject, name: str) -> str | None:
     return found
 
 
-def _check_names(level: JsonObject, ours: Iterable[str]) -> None:
+def _check_names(level: JsonObject | PlainObject, ours: Iterable[str]) -> None:
     """Refuse names that two readers could take for different members."""
-    names = [member.name for member in level.members]
+    names = level.names()
     if len(names) > MAX_MEMBERS:
         raise _malformed("members", f"an object has more than {MAX_MEMBERS} members")
     folded = {name.casefold() for name in names}

@@ -131,6 +131,7 @@ def test_many_values_are_refused_before_they_are_read(
     def read(_: bytes) -> None:
         pytest.fail("it was read")
 
+    monkeypatch.setattr(mcp_messages, "read_plain", read)
     monkeypatch.setattr(mcp_messages, "read_object", read)
     monkeypatch.setattr(mcp_calls, "read_object", read)
     text = f'{{"jsonrpc":"2.0","id":1,"method":"ping","params":{{"a":[{inner}]}}}}'
@@ -227,6 +228,40 @@ def test_what_is_no_call_is_refused(text: str, told: str) -> None:
 def test_an_object_that_is_read_has_so_many_members(level: str) -> None:
     many = "".join(f'"x{number}":1,' for number in range(MAX_MEMBERS))
     assert reason(_PATHS[level] % many) == "rpc_members"
+
+
+def _outcome(octets: bytes) -> tuple[object, ...]:
+    """Return all that decides of a message, or why it is refused."""
+    try:
+        message = read_message(octets)
+    except Refusal as refusal:
+        return (refusal.reason,)
+    payload = mcp_calls.payload_digest(octets, "", message.params)
+    # Whatever was read, the digest is that of the octets.
+    assert payload == mcp_calls.payload_digest(octets)
+    return message, payload
+
+
+_LITERALS: Final = st.sampled_from(
+    [
+        *("1", "-0", "0", "1.0", "9" * 16, "1" * 15, "NaN", "1e400", "null", "true", "[]", "{}"),
+        *('"a"', '"\\n"', '"\\u0061"', '"é"', '"\ufb01"', '{"a":1,"a":2}'),
+        '{"\ufb01":1,"\U0001f339":2}',
+    ]
+)
+
+
+@given(st.data())
+def test_the_fast_reader_and_the_slow_one_find_the_same(data: st.DataObject) -> None:
+    level = data.draw(st.sampled_from(sorted(_PATHS)))
+    name = data.draw(st.sampled_from(["x", "id", "meta", "Meta", "name", "arguments", "profile"]))
+    text = _PATHS[level] % data.draw(st.sampled_from(["", f'"{name}":<>,']))
+    text = text.replace('"id":1', f'"id":{data.draw(_LITERALS)}')
+    octets = text.replace("<>", data.draw(_LITERALS)).encode()
+    fast = _outcome(octets)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mcp_messages, "read_plain", lambda _: None)
+        assert fast == _outcome(octets)
 
 
 @given(st.binary(max_size=200) | OBJECTS.flatmap(spelled).map(str.encode))
