@@ -41,9 +41,10 @@ def check_agreement(
         if profile != identity:
             raise _disagreement("UCP-Agent")
     # MCP of 2026-07-28 has these for proxies that don't read bodies.
-    for name, said in (("Mcp-Method", message.method), ("Mcp-Name", message.tool or "")):
-        if any(line != octets_of(said) for line in index.get(name.lower().encode(), ())):
-            raise _disagreement(name)
+    for name, said in ((b"mcp-method", message.method), (b"mcp-name", message.tool or "")):
+        lines = index.get(name)
+        if lines is not None and any(line != octets_of(said) for line in lines):
+            raise _disagreement(name.decode())
 
 
 def as_header(profile: str) -> bytes:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Literal, Self
 
 from connector.errors import Refusal
 
@@ -139,7 +139,9 @@ class HeldStream:
         self._pieces: AsyncIterator[bytes] = aiter(stream)
         self._hold = hold
         self._over = ending
+        self._waiting: asyncio.Timeout | None = None
         self._ending = asyncio.ensure_future(ending.wait())
+        self._ending.add_done_callback(self._interrupt)
 
     @property
     def length(self) -> int | None:
@@ -153,19 +155,21 @@ class HeldStream:
         # A piece that is there at once must not pass behind the end.
         if self._over.is_set():
             raise StopAsyncIteration
-        coming = asyncio.ensure_future(_next(self._pieces))
+        waiting = self._waiting = asyncio.timeout(None)
         try:
-            await asyncio.wait({coming, self._ending}, return_when=asyncio.FIRST_COMPLETED)
+            async with waiting:
+                return await anext(self._pieces)
+        except TimeoutError:
+            if not waiting.expired():
+                raise
+            raise StopAsyncIteration from None
         finally:
-            # Whoever waited may have gone, too.
-            if not coming.done():
-                coming.cancel()
-        if coming.cancelled() or not coming.done():
-            raise StopAsyncIteration
-        piece = coming.result()
-        if piece is None:
-            raise StopAsyncIteration
-        return piece
+            self._waiting = None
+
+    def _interrupt(self, _: asyncio.Future[Literal[True]]) -> None:
+        """End the waiting for a piece; cancelling is what the running task itself has to take."""
+        if self._waiting is not None and self._over.is_set():
+            self._waiting.reschedule(asyncio.get_running_loop().time())
 
     async def aclose(self) -> None:
         """End it, wherever it is."""
@@ -178,8 +182,3 @@ def _origin(profile: str) -> str:
     """Return scheme, host and port of a normalised profile URL."""
     scheme, _, rest = profile.partition("://")
     return f"{scheme}://{rest.partition('/')[0].partition('?')[0]}"
-
-
-async def _next(pieces: AsyncIterator[bytes]) -> bytes | None:
-    """Return the next piece; None at the end, for a task must not raise StopAsyncIteration."""
-    return await anext(pieces, None)

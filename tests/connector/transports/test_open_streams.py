@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -12,6 +12,9 @@ from connector.errors import Refusal
 from connector.steps import Answer, Caller
 from connector.transports.open_streams import HeldStream, Hold, OpenStreams
 from tests.connector.caller_key import KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SLOTS: Final = 64
 OF_ONE: Final = SLOTS // 16
@@ -121,5 +124,78 @@ def test_an_interruption_ends_what_is_open_and_nothing_that_comes_later() -> Non
             await anext(later)
         await first.aclose()
         await later.aclose()
+
+    asyncio.run(scene())
+
+
+class SilentSource(Source):
+    """A merchant's stream on which nothing comes; ``error`` is raised once ``go`` is set."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        super().__init__()
+        self.asked = asyncio.Event()
+        self.go = asyncio.Event()
+        self.error = error
+
+    async def __anext__(self) -> bytes:
+        self.asked.set()
+        await self.go.wait()
+        if self.error is not None:
+            raise self.error
+        raise StopAsyncIteration
+
+
+def held(streams: OpenStreams, source: Source) -> HeldStream:
+    with streams.hold(caller("https://a.example/")) as hold:
+        body = hold.until_its_end(Answer(200, [], source)).body
+    assert isinstance(body, HeldStream)
+    return body
+
+
+@pytest.mark.parametrize("end", [OpenStreams.interrupt, OpenStreams.end])
+def test_whoever_waits_for_a_piece_is_told_of_the_end(end: Callable[[OpenStreams], None]) -> None:
+    async def scene() -> None:
+        streams, source = OpenStreams(SLOTS), SilentSource()
+        stream = held(streams, source)
+
+        async def pass_on() -> list[bytes]:
+            return [piece async for piece in stream]
+
+        passing = asyncio.ensure_future(pass_on())
+        await source.asked.wait()
+        end(streams)
+        assert await passing == []
+        await stream.aclose()
+        assert source.closed
+
+    asyncio.run(scene())
+
+
+def test_an_end_or_an_error_of_the_merchant_s_is_passed_on_as_it_is() -> None:
+    async def scene() -> None:
+        streams = OpenStreams(SLOTS)
+        for error in (None, TimeoutError("the merchant's"), ValueError("cut")):
+            source = SilentSource(error)
+            stream = held(streams, source)
+            source.go.set()
+            with pytest.raises(StopAsyncIteration if error is None else type(error)):
+                await anext(stream)
+            await stream.aclose()
+        assert len(streams) == 0
+
+    asyncio.run(scene())
+
+
+def test_whoever_passes_a_stream_on_can_be_cancelled() -> None:
+    async def scene() -> None:
+        streams, source = OpenStreams(SLOTS), SilentSource()
+        stream = held(streams, source)
+        passing = asyncio.ensure_future(anext(stream))
+        await source.asked.wait()
+        passing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await passing
+        await stream.aclose()
+        streams.end()
 
     asyncio.run(scene())
