@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 REGISTRY: Final = "registry_changed"
 REVOKED: Final = "revoked_changed"
 
+_TERMS: Final = ("discovery", "discovered_operations", "signature_agent")
+"""What a merchant says of platforms that nobody registered, and of where keys are looked for."""
 _MOST_TOLD: Final = 256
 """Changes of one reload that are written down one by one; of the others their number is."""
 _MOST_KEYS: Final = 48
@@ -64,10 +66,17 @@ def _all(before: Settings, after: Settings) -> Iterator[Change]:
             yield Change(REVOKED, {name: listed[start : start + _MOST_KEYS]})
     earlier = {each.id: each for each in before.merchants}
     for merchant in after.merchants:
-        known = earlier[merchant.id].platforms.registered
+        known = earlier[merchant.id].platforms
+        differs = [
+            name for name in _TERMS if getattr(known, name) != getattr(merchant.platforms, name)
+        ]
+        if differs:
+            yield Change(
+                REGISTRY, {"merchant": merchant.id, "change": "terms", "settings": differs}
+            )
         yield from _registrations(
             merchant.id,
-            {each.profile: each for each in known},
+            {each.profile: each for each in known.registered},
             {each.profile: each for each in merchant.platforms.registered},
         )
 

@@ -51,6 +51,15 @@ def test_changed_terms_are_told_by_the_names_of_the_settings() -> None:
     assert found == [registry(change="changed", settings=["operations"])]
 
 
+def test_what_a_merchant_says_of_strangers_is_told_too() -> None:
+    def serving(**platforms: Any) -> Settings:
+        return settings(merchants=[merchant(platforms=platforms)])
+
+    found = changes(serving(), serving(discovery="registered", signature_agent="same_as_ucp_agent"))
+    told = {"change": "terms", "settings": ["discovery", "signature_agent"]}
+    assert found == [Change("registry_changed", {"merchant": "flower-shop", **told})]
+
+
 def test_revoked_keys_are_told_first() -> None:
     found = changes(
         registering(discovery={"revoked": [OTHER]}),
