@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import signal
+import threading
 from typing import TYPE_CHECKING, Any
 
 from canonical import load_key
 from tests.end_to_end import audit_log
-from tests.end_to_end.gateway import configuration, running_gateway
+from tests.end_to_end.gateway import PATIENCE, configuration, running_gateway
 from tests.end_to_end.mcp_calls import PATH
 from tests.end_to_end.platform import CHECKOUTS, Platform
 from tests.end_to_end.raw_server import answer
 from tests.end_to_end.refusals import check_refusal
-from tests.end_to_end.test_mcp_streams import Speaker, opened
+from tests.end_to_end.test_mcp_streams import CHUNK, HEAD, Speaker, opened
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from tests.end_to_end.audit_log import Record
     from tests.end_to_end.gateway import RunningGateway
     from tests.end_to_end.merchant import Merchant
+    from tests.end_to_end.raw_server import Seen, Visit
 
 
 def put(path: Path, document: dict[str, Any]) -> None:
@@ -128,3 +130,28 @@ def test_a_revoked_key_gets_not_even_what_it_was_answered_before_nor_what_it_lis
         assert len(merchant.requests) == 2
     assert actions(tmp_path, "revoked_changed") == [{"added": [thumbprint]}]
     audit_log.whole(tmp_path)
+
+
+def test_a_stream_that_the_merchant_is_slow_to_open_ends_with_its_key(
+    merchant: Merchant, platform: Platform, tmp_path: Path
+) -> None:
+    asked, go = threading.Event(), threading.Event()
+
+    def behave(visit: Visit, _: Seen) -> None:
+        asked.set()
+        go.wait(PATIENCE)
+        visit.say(HEAD + CHUNK)
+        visit.wait_for_end()
+
+    merchant.script[PATH] = behave
+    settings = configuration(merchant.settings(platforms={"registered": [platform.registration()]}))
+    with running_gateway(tmp_path, settings) as gateway, gateway.connect() as connection:
+        connection.send(platform.signed("GET", PATH).wire())
+        assert asked.wait(PATIENCE)
+        settings["discovery"] |= {"revoked": [load_key(platform.jwk).thumbprint]}
+        put(tmp_path / "connector.yaml", settings)
+        gateway.process.send_signal(signal.SIGHUP)
+        gateway.warned("the configuration was read again: 1 changes")
+        go.set()
+        assert connection.head().status == 200
+        assert connection.chunk() == b""
