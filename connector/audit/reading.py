@@ -52,7 +52,6 @@ class _Reader:
         self._files = files
         found = take_inventory(files.paths())
         self._segments = found.segments
-        self._full = {index for index, widths in found.bundles.items() if WIDTH in widths}
         self._widest = {index: widths[0] for index, widths in found.bundles.items()}
         starts = [*self._segments, *(index * WIDTH for index in self._widest)]
         self.first = min(starts, default=0)
@@ -63,25 +62,36 @@ class _Reader:
     def records(self, at: int) -> Sequence[bytes]:
         """Return what one file has from this record on; empty where none has it."""
         index, offset = divmod(at, WIDTH)
-        if index in self._full:
-            return self._bundle(index, WIDTH)[offset:]
-        place = bisect_right(self._segments, at)
-        if place:
-            first = self._segments[place - 1]
-            found = self._segment(first)[at - first :]
-            # Behind the next one's first record stands what an abandoned segment had too much.
-            found = found[: self._segments[place] - at] if place < len(self._segments) else found
-            if found:
+        width = self._widest.get(index)
+        if width == WIDTH:
+            try:
+                return self._bundle(index, width)[offset:]
+            except RecordsMissing:
+                # A process that was killed may have left it half written, beside a segment with
+                # all of it: the next one writes it again.
+                found = self._of_segment(at)
+                if not found:
+                    raise
                 return found
-        if index not in self._widest:
-            return ()
+        found = self._of_segment(at)
+        if found or width is None:
+            return found
         try:
-            return self._bundle(index, self._widest[index])[offset:]
+            return self._bundle(index, width)[offset:]
         except RecordsMissing:
-            # A process that was killed may have left it half written, beside a segment with all.
-            if not place:
+            if not self._segments or self._segments[0] > at:
                 raise
             return ()
+
+    def _of_segment(self, at: int) -> Sequence[bytes]:
+        """Return what the segment has in which this record should be."""
+        place = bisect_right(self._segments, at)
+        if not place:
+            return ()
+        first = self._segments[place - 1]
+        found = self._segment(first)[at - first :]
+        # Behind the next one's first record stands what an abandoned segment had too much.
+        return found[: self._segments[place] - at] if place < len(self._segments) else found
 
     def _bundle(self, index: int, width: int) -> list[bytes]:
         path = bundle_path(index, width)

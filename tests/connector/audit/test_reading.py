@@ -134,3 +134,11 @@ def test_a_bundle_that_is_cut_short_is_said(octets: bytes) -> None:
     files.files[path] = octets
     with pytest.raises(RecordsMissing, match=path):
         files.records()
+
+
+@pytest.mark.parametrize("octets", [b"", bundle(RECORDS[:WIDTH])[:-1], bundle(RECORDS[:7])])
+def test_a_bundle_that_a_killed_process_left_half_written_hides_nothing(octets: bytes) -> None:
+    files = Files()
+    files.segment(0, WIDTH + 5)
+    files.files[tile_path(ENTRIES, 0)] = octets
+    assert files.records() == expected(0, WIDTH + 5)

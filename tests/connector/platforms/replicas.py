@@ -43,9 +43,10 @@ def seal_with(key: bytes = FLEET_KEY, **changes: Any) -> FleetSeal:
 
 
 async def eventually(condition: Callable[[], bool]) -> None:
-    """Let others work until something holds that no event tells of."""
-    while not condition():  # noqa: ASYNC110 - what it asks is another process, or has no event
-        await asyncio.sleep(0.001)
+    """Let others work until something holds that no event tells of; TimeoutError after a minute."""
+    async with asyncio.timeout(60):
+        while not condition():  # noqa: ASYNC110 - what it asks is another process, or has no event
+            await asyncio.sleep(0.001)
 
 
 class World:

@@ -226,7 +226,7 @@ def test_what_is_longer_than_any_document_is_not_even_read(store: StoreServer) -
 
 def test_what_is_of_no_use_any_more_goes_with_the_next_one(store: StoreServer) -> None:
     async def scenario(fleet: FleetStore) -> None:
-        await fleet.keep(profile("old", NOW - 3600), registered=False)
+        await fleet.keep(profile("old", NOW - 600), registered=False)
         await fleet.keep(profile("older", NOW - 3990), registered=False)
         await fleet.keep(profile("new"), registered=False)
         assert kept(store) == {field("old"), field("new")}
