@@ -8,14 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
-from canonical import (
-    AlgorithmUnsupported,
-    CanonicalError,
-    DuplicateKey,
-    KeyNotFound,
-    SignatureInvalid,
-    signature_base,
-)
+from canonical import CanonicalError, SignatureInvalid, signature_base
 from canonical.envelope import read_meta
 from connector.authentication.body import check_body
 from connector.authentication.bulk import BulkVerifier
@@ -27,6 +20,7 @@ from connector.authentication.candidates import (
     read_signatures,
 )
 from connector.authentication.coverage import Coverage, Presence
+from connector.authentication.key_choice import find_key, fitting_key, revoked_key
 from connector.authentication.older import (
     DETACHED_JWS,
     TALOS,
@@ -38,7 +32,6 @@ from connector.authentication.older import (
     signature_of,
     verify_older,
 )
-from connector.authentication.policy import BOT_AUTH
 from connector.authentication.sources import Keys, Lookup, fault_of, sources
 from connector.authentication.times import times_of
 from connector.errors import Refusal
@@ -47,7 +40,7 @@ from connector.steps import Caller, Times
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from canonical import Key, KeySet, Request, Signature
+    from canonical import KeySet, Request, Signature
     from connector.authentication.policy import Policy
     from connector.authentication.sources import Profiles, ReadMember
     from connector.egress.urls import ProfileUrl
@@ -146,7 +139,7 @@ class Authenticator:
         have waited for another request's answer.
         """
         if caller.thumbprint in self._revoked:
-            raise _revoked().refusal()
+            raise revoked_key().refusal()
 
     def examine(
         self, received: Received, *, writes: bool, in_body: InBody | None = None
@@ -300,7 +293,7 @@ class Authenticator:
         """One that verifies is enough (ucp-rules section 3.1)."""
         fallen: list[Fault] = []
         for signature in signatures:
-            key = self._key(signature, known.keys)
+            key = fitting_key(signature, known.keys, self._revoked)
             if isinstance(key, Fault):
                 fallen.append(key)
                 continue
@@ -358,7 +351,7 @@ class Authenticator:
         try:
             # The time matters to an envelope only.
             older = read_older(request, examined.policy, 0.0, pinned=known.pinned)
-            key = self._find(older.kid, known.keys)
+            key = find_key(older.kid, known.keys, self._revoked)
             if older.scheme != DETACHED_JWS or isinstance(key, Fault):
                 return b""
             return verify_older(request, older, key, self._endpoint)
@@ -373,7 +366,7 @@ class Authenticator:
         known: Keys,
         agent: ProfileUrl,
     ) -> Caller | Fault:
-        key = self._find(older.kid, known.keys)
+        key = find_key(older.kid, known.keys, self._revoked)
         if isinstance(key, Fault):
             return key
         signed = verify_older(request, older, key, self._endpoint)
@@ -392,56 +385,6 @@ class Authenticator:
             created=None if meta is None else meta.iat,
             nonce=None if meta is None else meta.jti,
         )
-
-    def _key(self, signature: Signature, keys: KeySet) -> Key | Fault:
-        """Find the key that the keyid names, and hold the signature's parameters against it."""
-        parameters = signature.parameters
-        keyid = str(parameters["keyid"])
-        key = self._find(keyid, keys)
-        if isinstance(key, Fault):
-            return key
-        if parameters.get("tag") == BOT_AUTH and keyid != key.thumbprint:
-            return fault(
-                "key", "signature_invalid", "bot_auth_keyid", "keyid is not the key's thumbprint"
-            )
-        alg = parameters.get("alg")
-        # RFC 9421 section 2.3: a string, and no token.
-        if alg is not None and (type(alg) is not str or alg != key.signature_algorithm):
-            return fault(
-                "algorithm",
-                "signature_invalid",
-                "alg_parameter",
-                f"the alg parameter does not fit a key for {key.algorithm}",
-            )
-        return key
-
-    def _find(self, keyid: str, keys: KeySet) -> Key | Fault:
-        """Find the usable key with this kid that is not revoked."""
-        try:
-            key = keys.get(keyid)
-        # What an unverified request says of itself, its keyid too, is not for the decision line.
-        except KeyNotFound:
-            return fault(
-                "key", "key_not_found", "key_not_found", "no key has this keyid as its kid"
-            )
-        except DuplicateKey:
-            return fault(
-                "key", "signature_invalid", "duplicate_key", "different keys have this keyid"
-            )
-        except AlgorithmUnsupported:
-            return fault(
-                "algorithm",
-                "algorithm_unsupported",
-                "algorithm_unsupported",
-                "the key with this keyid is malformed or of a kind that is not supported",
-            )
-        if key.thumbprint in self._revoked:
-            return _revoked()
-        return key
-
-
-def _revoked() -> Fault:
-    return fault("key", "signature_invalid", "key_revoked", "the key is revoked here")
 
 
 def _kids(examined: Examined, signatures: Sequence[Signature]) -> frozenset[str]:
