@@ -16,13 +16,26 @@ from redis.crc import key_slot
 from tests.store_servers import HOST, PATIENCE, StoreServer, free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 SLOTS: Final = 16384
 SERVICE: Final = "shop"
 """What the sentinels call their master."""
 _QUICK: Final = ("repl-diskless-sync-delay 0", "repl-ping-replica-period 1")
+_STEADY, _HASTY = 15_000, 1000
+"""Milliseconds after which a node that does not reply has failed to the others of its cluster.
+
+A machine that is slow for a moment must not look like a node that has died.
+"""
+_WATCHED, _DOWN = 15_000, (500, 500, 1500)
+"""The same to each sentinel, for as long as its master should live and once it should not.
+
+The last one is slower, and its vote decides between the others: if all of them stood for election
+at once, nobody might win, and again so later.
+"""
+_SLEPT: Final = 1
+"""Milliseconds for which a sentinel trusts nothing after it was stopped for seconds itself."""
 
 
 def until(condition: Callable[[], bool], what: str) -> None:
@@ -55,7 +68,7 @@ class Cluster:
             Node(
                 folder / f"n{number}",
                 "cluster-enabled yes",
-                "cluster-node-timeout 1000",
+                f"cluster-node-timeout {_HASTY}",
                 # The default is the port and 10000, which need not be a port at all.
                 f"cluster-port {free_port()}",
                 *_QUICK,
@@ -92,6 +105,16 @@ class Cluster:
             for replica in self.replicas_of[primary.port]:
                 replica.ask("CLUSTER", "REPLICATE", self.name_of(primary))
         self.await_ok()
+        self._wait_for_nodes(_STEADY)
+
+    def hasten_failover(self) -> None:
+        """Have a primary that is gone replaced after a second from now on."""
+        self._wait_for_nodes(_HASTY)
+
+    def _wait_for_nodes(self, milliseconds: int) -> None:
+        for server in self.servers:
+            if server.is_running:
+                server.ask("CONFIG", "SET", "cluster-node-timeout", milliseconds)
 
     def await_ok(self) -> None:
         """Wait until every server that runs takes calls, and all say the same of the slots."""
@@ -207,9 +230,7 @@ class Sentinels:
             Node(
                 folder / f"sentinel{number}",
                 f"sentinel monitor {SERVICE} {HOST} {self.master.port} {min(sentinels, 2)}",
-                # The last one is slower, and its vote decides between the others: if all of
-                # them stood for election at once, nobody might win, and again so later.
-                f"sentinel down-after-milliseconds {SERVICE} {500 if number < 2 else 1500}",
+                f"sentinel down-after-milliseconds {SERVICE} {_WATCHED}",
                 f"sentinel failover-timeout {SERVICE} 2000",
                 *sentinel_options,
             )
@@ -229,6 +250,7 @@ class Sentinels:
             sentinel.start("--sentinel")
             for period in ("publish", "info", "ping", "ask"):
                 sentinel.ask("SENTINEL", "DEBUG", f"{period}-period", 100)
+            sentinel.ask("SENTINEL", "DEBUG", "tilt-period", _SLEPT)
         until(lambda: all(self._sees_all(each) for each in self.sentinels), "sentinels are blind")
 
     def _sees_all(self, sentinel: Node) -> bool:
@@ -251,7 +273,15 @@ class Sentinels:
 
     def await_failover(self) -> None:
         """Wait until every sentinel names a replica, which takes writes; it is the master then."""
+        self._watch(_DOWN)
         until(self._has_failed_over, "no failover")
+        self._watch([_WATCHED] * len(self.sentinels))
+
+    def _watch(self, patience: Sequence[int]) -> None:
+        """Have each sentinel wait so many milliseconds for its master."""
+        for sentinel, milliseconds in zip(self.sentinels, patience, strict=False):
+            if sentinel.is_running:
+                sentinel.ask("SENTINEL", "SET", SERVICE, "down-after-milliseconds", milliseconds)
 
     def _has_failed_over(self) -> bool:
         ports = {self.named_master(sentinel) for sentinel in self.sentinels if sentinel.is_running}

@@ -1,8 +1,14 @@
-"""An event loop whose clock the test moves: nobody waits for seconds to pass."""
+"""An event loop whose clock the test moves: nobody waits for seconds to pass.
+
+By itself the clock counts only the time in which the loop had nothing to do: however long the
+machine was busy with something else, no time-out is up sooner for it.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import selectors
+import time
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 if TYPE_CHECKING:
@@ -10,20 +16,39 @@ if TYPE_CHECKING:
 
 _TURNS: Final = 30
 """Turns of the loop in which everything that needs no waiting has happened."""
-_PATIENCE: Final = 30.0
+_MOMENT: Final = 0.001
+"""Seconds that a wait counts for at most when it ended early: there was something to do."""
 
 T = TypeVar("T")
+
+
+class _Selector(selectors.DefaultSelector):
+    """Counts how long it waited."""
+
+    waited = 0.0
+    """In seconds."""
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        began = time.monotonic()
+        found = super().select(timeout)
+        if not found and timeout is not None:
+            self.waited += max(timeout, 0.0)
+        else:
+            self.waited += min(time.monotonic() - began, _MOMENT)
+        return found
 
 
 class MovedLoop(asyncio.SelectorEventLoop):
     """A loop that believes the time it is told."""
 
     def __init__(self) -> None:
+        self._began = time.monotonic()
         self._ahead = 0.0
-        super().__init__()
+        self._waits = _Selector()
+        super().__init__(self._waits)
 
     def time(self) -> float:
-        return super().time() + self._ahead
+        return self._began + self._waits.waited + self._ahead
 
     def move(self, seconds: float) -> None:
         self._ahead += seconds

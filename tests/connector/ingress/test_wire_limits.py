@@ -108,11 +108,24 @@ def test_no_interim_answer_where_the_body_is_coming_or_refused(running: Serving)
     assert status_of(running.exchange(other)) == 421
 
 
+HASTY = WireLimits(header_timeout=0.15, body_timeout=0.15, idle_timeout=0.15)
+PATIENT = WireLimits()
+"""In force while a test does what must be in time: it may be stopped for a second itself."""
+FROM_THE_START = HASTY._replace(header_timeout=2.5)
+"""Where time runs from the connection's start, before anything could be sent on it."""
+
+
 @pytest.fixture(scope="module")
-def hasty() -> Iterator[Serving]:
-    limits = WireLimits(header_timeout=0.15, body_timeout=0.15, idle_timeout=0.15)
-    with serving(limits) as server:
+def hasty_server() -> Iterator[Serving]:
+    with serving(HASTY) as server:
         yield server
+
+
+@pytest.fixture
+def hasty(hasty_server: Serving) -> Serving:
+    """A server that often looks for what is late; each test says what is."""
+    hasty_server.handler.clear()
+    return hasty_server
 
 
 @pytest.mark.parametrize(
@@ -130,12 +143,13 @@ def hasty() -> Iterator[Serving]:
 def test_a_request_that_does_not_come_is_closed_with_a_word(
     hasty: Serving, begun: bytes, *, first: bool
 ) -> None:
-    hasty.handler.clear()
+    hasty.front.limits = FROM_THE_START if first else PATIENT
     with hasty.connect() as client:
         if not first:
             client.send(GET)
             client.answer()
             hasty.handler.clear()
+            hasty.front.limits = HASTY
         client.send(begun)
         answer = client.rest()
     assert status_of(answer) == 400
@@ -144,7 +158,7 @@ def test_a_request_that_does_not_come_is_closed_with_a_word(
 
 
 def test_octets_that_drip_do_not_move_the_deadline(hasty: Serving) -> None:
-    hasty.handler.clear()
+    hasty.front.limits = FROM_THE_START
     with hasty.connect() as client:
         client.send(b"GET / HTTP/1.1\r\nX: ")
         client.socket.settimeout(0.01)
@@ -161,7 +175,7 @@ def test_octets_that_drip_do_not_move_the_deadline(hasty: Serving) -> None:
 
 @pytest.mark.parametrize("first", [True, False], ids=["before the first", "after one"])
 def test_an_idle_connection_is_closed_without_a_word(hasty: Serving, *, first: bool) -> None:
-    hasty.handler.clear()
+    hasty.front.limits = HASTY if first else PATIENT._replace(idle_timeout=HASTY.idle_timeout)
     with hasty.connect() as client:
         if not first:
             client.send(GET)

@@ -63,8 +63,8 @@ def test_an_answer_that_is_not_whole_in_time_is_a_time_out(new_loop: NewLoop, da
             assert caught.value.sent is True
             assert caught.value.explanation == "The merchant gave no whole answer within 0.2 s."
             assert client.connections == 0
-            assert seen.requests == [GET]
             await seen.has_ended(1)
+            assert seen.requests == [GET]
 
     run(new_loop, main())
 

@@ -22,6 +22,8 @@ from tests.connector.upstream.merchant import (
 )
 
 ENDLESS = [HELLO] * 1000
+SOON = 2.5
+"""Seconds in which a healthy merchant answers even on a slow machine, and a test can wait."""
 
 
 async def held(visit: Visit) -> None:
@@ -116,7 +118,7 @@ def test_no_more_than_max_connections_are_opened_and_who_waits_is_served_in_orde
 @on_both_loops
 def test_waiting_for_a_connection_is_bounded(new_loop: NewLoop) -> None:
     async def main() -> None:
-        async with exchanges(held, max_connections=1, connect_timeout=0.1) as (seen, client):
+        async with exchanges(held, max_connections=1, connect_timeout=SOON) as (seen, client):
             first = asyncio.ensure_future(post(client))
             await seen.has_read(1)
             with pytest.raises(UpstreamUnreachable, match="stayed in use for"):
@@ -132,7 +134,7 @@ def test_waiting_for_a_connection_is_bounded(new_loop: NewLoop) -> None:
 @on_both_loops
 def test_a_lost_connection_makes_room_for_who_waits(new_loop: NewLoop) -> None:
     async def main() -> None:
-        limits = {"max_connections": 1, "response_timeout": 0.2}
+        limits = {"max_connections": 1, "response_timeout": SOON}
         async with exchanges(held, **limits) as (seen, client):
             first = asyncio.ensure_future(post(client))
             await seen.has_read(1)
