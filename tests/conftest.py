@@ -1,4 +1,4 @@
-"""What all tests share: the processes that they start keep what they compile."""
+"""What all tests share: processes keep what they compile, and no property is held to a time."""
 
 from __future__ import annotations
 
@@ -8,12 +8,22 @@ import tempfile
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _NOT_KEPT: Final = "PYTHONDONTWRITEBYTECODE"
 _KEPT_IN: Final = "PYTHONPYCACHEPREFIX"
+
+# A deadline would be a timed assertion: on a busy machine it fails for no fault of the code. So
+# would the check that examples are made quickly.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# The same examples for every mutant, and fewer: thousands of runs are compared.
+settings.register_profile(
+    "mutation", settings.get_profile("untimed"), derandomize=True, database=None, max_examples=40
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "untimed"))
 
 
 @pytest.fixture(scope="session", autouse=True)

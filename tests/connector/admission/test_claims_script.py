@@ -153,7 +153,7 @@ def _resolve(store: ScriptedStore, now: int, move: Move) -> Word:
 @settings(
     max_examples=400,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(st.lists(_moves, min_size=1, max_size=25))
 def test_the_scripts_do_what_the_table_says(store: ScriptedStore, moves: list[Move]) -> None:

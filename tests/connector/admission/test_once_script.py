@@ -188,7 +188,8 @@ _moves = st.one_of(
 
 
 @settings(
-    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=400,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(st.lists(st.tuples(_pauses, _moves), min_size=1, max_size=25))
 def test_the_scripts_do_what_the_model_says(

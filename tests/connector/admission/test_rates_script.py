@@ -38,7 +38,8 @@ def _read(store: ScriptedStore, now: int, limit: Limit, *, enforce: bool = True)
 
 
 @settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=150,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(_rates, st.lists(st.integers(-2 * MICROSECONDS, 3 * MICROSECONDS), max_size=60))
 def test_the_script_admits_what_the_arithmetic_admits(

@@ -32,7 +32,8 @@ _VALUES: Final = st.recursive(
     max_leaves=12,
 )
 _EXAMPLES: Final = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=150,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 
