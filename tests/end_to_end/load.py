@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tests.end_to_end.platform import Platform
     from tests.end_to_end.raw_server import Seen, Visit
 
-PATIENCE: Final = 40.0
+PATIENCE: Final = 90.0
 """Seconds after which a write that is not settled, or a condition that never holds, has failed."""
 COME_BACK: Final = frozenset({"store_unavailable", "idempotency_in_progress"})
 """Codes after which a platform asks again with the same key."""

@@ -46,5 +46,5 @@ class Merchant(RawServer):
 
     def settings(self, **changes: Any) -> dict[str, Any]:
         """Return this merchant as the configuration names it."""
-        upstream = {"url": self.origin, **changes.pop("upstream", {})}
+        upstream = {"url": self.origin, "connect_timeout": "10s", **changes.pop("upstream", {})}
         return {"id": "shop", "authorities": [AUTHORITY], "upstream": upstream, **changes}

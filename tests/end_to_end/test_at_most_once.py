@@ -93,7 +93,7 @@ def test_a_thousand_at_once_all_get_the_answer_where_they_may_wait(
 ) -> None:
     merchant.default = slow = _Slow()
     octets = new_write(platform).octets
-    with running_pair(tmp_path, merchant, platform, url=store.url, wait_in_progress="20s") as pair:
+    with running_pair(tmp_path, merchant, platform, url=store.url, wait_in_progress="60s") as pair:
 
         def release() -> None:
             pair.await_metric("ucp_connector_in_flight", MANY)

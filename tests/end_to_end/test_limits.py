@@ -26,7 +26,7 @@ def gateway(
     shop = module_merchant.settings(platforms={"registered": [platform.registration()]})
     settings = configuration(
         shop,
-        limits={"in_flight": 1, "header_timeout": "500ms", "body_timeout": "500ms"},
+        limits={"in_flight": 1, "header_timeout": "2500ms", "body_timeout": "2500ms"},
         rates={"per_peer": "1/h burst 2"},
         trusted_proxies=["127.0.0.1"],
     )

@@ -102,7 +102,7 @@ def test_without_a_whole_answer_a_write_is_unknown_and_a_read_timed_out(
     code = "outcome_unknown" if kind == "write" else "upstream_timeout"
     check_refusal(answered, code)
     gateway.expect_decision(answered, decision="reject", code=code)
-    assert len(merchant.requests) == 1
+    assert len(merchant.await_requests(1)) == 1
 
 
 def _closes_the_first_time() -> Behaviour:

@@ -55,7 +55,7 @@ def fleet(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Fleet]:
     shop = module_merchant.settings(platforms={"registered": [platform.registration()]})
-    discovery = {"connect_timeout": "800ms", "timeout": "800ms"}
+    discovery = {"connect_timeout": "3s", "timeout": "3s"}
     with (
         TemporaryDirectory(prefix="f-") as name,
         running_server(Path(name)) as store,

@@ -33,8 +33,8 @@ def gateway(
         shop,
         discovery={
             "insecure_allow_loopback_profiles": True,
-            "connect_timeout": "1500ms",
-            "timeout": "1500ms",
+            "connect_timeout": "3s",
+            "timeout": "3s",
         },
     )
     with running_gateway(tmp_path_factory.mktemp("gateway"), settings) as running:

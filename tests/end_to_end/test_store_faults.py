@@ -7,7 +7,7 @@ import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from hiredis import ReplyError
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 DURABLE: Final = ("appendonly yes", "appendfsync always")
 SOME: Final = 5
 """Exchanges that show that something goes on, or is refused, and not just once."""
+PATIENT: Final = "10s"
+"""How long gateways wait for a store where nothing may be refused."""
 
 
 @pytest.fixture
@@ -94,12 +96,17 @@ class _Scene:
 
 @contextmanager
 def _scene(
-    folder: Path, merchant: Merchant, platform: Platform, url: str, *errors: str, replicas: int = 0
+    folder: Path,
+    merchant: Merchant,
+    platform: Platform,
+    url: str,
+    *errors: str,
+    timeout: str = "250ms",
+    replicas: int = 0,
 ) -> Iterator[_Scene]:
     merchant.default = shop = Shop()
-    with running_pair(
-        folder, merchant, platform, errors=errors, url=url, wait_replicas=replicas
-    ) as pair:
+    store: dict[str, Any] = {"url": url, "timeout": timeout, "wait_replicas": replicas}
+    with running_pair(folder, merchant, platform, errors=errors, **store) as pair:
         load = Load(pair.addresses, platform)
         scene = _Scene(pair, load, shop)
         with load:
@@ -198,7 +205,7 @@ def test_a_store_that_comes_back_empty_is_used_again_without_a_restart(
 def test_a_store_that_forgets_the_scripts_is_told_them_again(
     store: StoreServer, merchant: Merchant, platform: Platform, tmp_path: Path
 ) -> None:
-    with _scene(tmp_path, merchant, platform, store.url) as scene:
+    with _scene(tmp_path, merchant, platform, store.url, timeout=PATIENT) as scene:
         for _ in range(3):
             store.ask("SCRIPT", "FLUSH")
             scene.load.await_executed(time.monotonic(), SOME)
@@ -298,7 +305,7 @@ def test_the_documented_user_may_do_all_that_gateways_and_operators_ask_for(
 ) -> None:
     store.ask(*_documented_user())
     url = store.url.replace("redis://", "redis://gateway:PASSWORD@")
-    with _scene(tmp_path, merchant, platform, url) as scene:
+    with _scene(tmp_path, merchant, platform, url, timeout=PATIENT) as scene:
         scene.load.await_executed(0.0, SOME)
         store.ask("SCRIPT", "FLUSH")
         scene.load.await_executed(time.monotonic(), SOME)

@@ -200,6 +200,7 @@ def measure(folder: Path, tally: Tally) -> None:
             errors=(" ERROR ",),  # that the store had lost something is told as one
             url=sentinels.url,
             wait_replicas=tally.wait_replicas,
+            timeout="250ms",  # what a gateway has that is told nothing
         ) as pair:
             load = Load(pair.addresses, platform, writers=_WRITERS)
             with load:

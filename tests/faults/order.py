@@ -90,7 +90,7 @@ def play(folder: Path, store: StoreServer, kills: int) -> Kills:
         registered = [platform.registration(rates=rates)]
         settings = configuration(
             merchant.settings(platforms={"registered": registered}),
-            store={"url": store.url, "timeout": "2s"},
+            store={"url": store.url, "timeout": "5s"},
             rates={"per_peer": _PLENTY},
             audit={"instance": folder.name},
         )

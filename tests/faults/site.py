@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 CONFIGURATION: Final = "connector.yaml"
 AUDIT: Final = "UCP_CONNECTOR__AUDIT__DIRECTORY"
-_SLOW: Final = "2s"
+_SLOW: Final = "5s"
 """``store.timeout``: the machine may be busy; a store that is gone is not what is tested here."""
 
 
@@ -91,7 +91,7 @@ def gateway(
     """
     folder = audit or path.parent / f"audit-{uuid.uuid4()}"
     process = subprocess.Popen(  # noqa: S603 - our own interpreter and command
-        [sys.executable, "-m", "connector.cli.main", "serve", "-c", str(path)],
+        [sys.executable, "-m", "tests.end_to_end.patient_gateway", "serve", "-c", str(path)],
         cwd=ROOT,
         env=_environment() | {SWITCH: json.dumps(fault), AUDIT: str(folder)},
         stdin=subprocess.DEVNULL,
