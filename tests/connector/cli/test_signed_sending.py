@@ -286,8 +286,8 @@ def test_an_answer_that_does_not_come_ends_with_the_time_out(
 ) -> None:
     server.default = _says(b"HTTP/1.1 200 OK\r\n", end=False)
 
-    assert _send(server, key_file, "--timeout", "0.2") == 1
-    assert "no whole answer within 0.2 s" in capsys.readouterr().err
+    assert _send(server, key_file, "--timeout", "1.5") == 1
+    assert "no whole answer within 1.5 s" in capsys.readouterr().err
 
 
 def test_an_answer_given_before_the_request_was_read_is_read(

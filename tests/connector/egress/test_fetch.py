@@ -39,8 +39,8 @@ def fetcher(resolve: Resolve | None = None, **changes: Any) -> Fetcher:
     settings: dict[str, Any] = {
         "tls": TLS,
         "max_document": LIMIT,
-        "connect_timeout": 2.0,
-        "timeout": 5.0,
+        "connect_timeout": 10.0,
+        "timeout": 20.0,
         "allow_loopback": True,
         "least_delay": 0.0,
     }
@@ -196,14 +196,14 @@ def test_slow_bytes_end_at_the_total_time_out() -> None:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(reader.read(1), 0.02)
 
-    assert refused(fetch_from(slow, timeout=0.2)) == ("profile_unreachable", "timeout")
+    assert refused(fetch_from(slow, timeout=1.5)) == ("profile_unreachable", "timeout")
 
 
 def test_silence_ends_at_the_total_time_out() -> None:
     async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await reader.read()
 
-    assert refused(fetch_from(silent, timeout=0.1)) == ("profile_unreachable", "timeout")
+    assert refused(fetch_from(silent, timeout=1.5)) == ("profile_unreachable", "timeout")
 
 
 def test_a_silent_tls_handshake_ends_at_the_total_time_out_and_closes() -> None:
@@ -218,7 +218,7 @@ def test_a_silent_tls_handshake_ends_at_the_total_time_out_and_closes() -> None:
         async with await asyncio.start_server(connected, "127.0.0.1", 0) as listener:
             port = listener.sockets[0].getsockname()[1]
             with pytest.raises(Refusal) as caught:
-                await fetcher(timeout=0.1)(
+                await fetcher(timeout=1.5)(
                     normalise(f"https://127.0.0.1:{port}/", allow_loopback=True)
                 )
             assert caught.value.reason == "timeout"
@@ -289,7 +289,7 @@ def test_one_address_of_each_family_is_tried_in_order_each_with_its_time_out() -
     resolve = resolving_to("93.184.216.34", "2606:2800:220:1::1", "93.184.216.35", "2a00::1")
     call = fetcher(resolve, network=network)(normalise("https://platform.example/"))
     assert refused(call) == ("profile_unreachable", "connection")
-    assert network.asked == [("93.184.216.34", 443, 2.0), ("2606:2800:220:1::1", 443, 2.0)]
+    assert network.asked == [("93.184.216.34", 443, 10.0), ("2606:2800:220:1::1", 443, 10.0)]
 
 
 @pytest.fixture(scope="module")

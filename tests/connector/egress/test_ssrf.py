@@ -55,8 +55,8 @@ def guarded(resolve: Resolve, **changes: Any) -> Fetcher:
     settings: dict[str, Any] = {
         "tls": TLS,
         "max_document": 1024,
-        "connect_timeout": 1.0,
-        "timeout": 2.0,
+        "connect_timeout": 10.0,
+        "timeout": 20.0,
         "least_delay": 0.0,
     }
     return Fetcher(resolve=resolve, **{**settings, **changes})

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 _PEERS: Final = itertools.count()
 FLEET_KEY: Final = bytes(range(32))
 URL: Final = normalise("https://platform.example/ucp")
+LEASE: Final = 30.0
+"""Seconds for which a replica may fetch; none that is alive is ever late."""
+GRACE: Final = 1.0
+"""Seconds until others fetch what did not verify, which many tests wait for."""
 
 
 def url_of(name: str) -> ProfileUrl:
@@ -149,9 +153,9 @@ async def running_replicas(
     *,
     seal: FleetSeal | None = None,
     entries: int = 1000,
-    lease: float = 6.0,
-    grace: float = 0.2,
-    timeout: float = 2.0,  # noqa: ASYNC109 - the store client's
+    lease: float = LEASE,
+    grace: float = GRACE,
+    timeout: float = 10.0,  # noqa: ASYNC109 - the store client's
     **changes: Any,
 ) -> AsyncIterator[list[Replica]]:
     """Run replicas until the block ends; further settings are those of their discoveries."""

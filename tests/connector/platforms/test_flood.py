@@ -62,7 +62,7 @@ def test_sockets_fetches_and_memory_stay_at_their_bounds_while_known_platforms_g
             resolve=resolving_to("127.0.0.1"),
             tls=ssl.create_default_context(),
             max_document=256 * 1024,
-            connect_timeout=2,
+            connect_timeout=10,
             timeout=30,
             allow_loopback=True,
         )

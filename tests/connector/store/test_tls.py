@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-TIMEOUT = 2.0
+TIMEOUT = 10.0
 ONE = Script("one", "return 1")
 
 

@@ -92,8 +92,8 @@ async def visited(
             resolve=resolve or resolving_to("93.184.216.34"),
             tls=trusting,
             max_document=LIMIT,
-            connect_timeout=5.0,
-            timeout=changes.get("timeout", 10.0),
+            connect_timeout=10.0,
+            timeout=changes.get("timeout", 20.0),
             network=DivertingNetwork(server.port),
             least_delay=0.0,
         )
@@ -162,7 +162,7 @@ def test_a_server_without_tls_is_told(authority: Authority) -> None:
                 resolve=resolving_to("93.184.216.34"),
                 tls=authority.trusting(),
                 max_document=LIMIT,
-                connect_timeout=5.0,
+                connect_timeout=10.0,
                 timeout=10.0,
                 network=DivertingNetwork(listener.sockets[0].getsockname()[1]),
                 least_delay=0.0,
@@ -202,8 +202,8 @@ def test_a_server_that_never_answers_is_told(authority: Authority, tmp_path: Pat
     async def never(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await reader.read()
 
-    examination, _ = asyncio.run(visited({}, tls, authority.trusting(), serve=never, timeout=0.2))
-    assert "0.2" in found(examination, "answer", BROKEN).saw
+    examination, _ = asyncio.run(visited({}, tls, authority.trusting(), serve=never, timeout=2.5))
+    assert "2.5" in found(examination, "answer", BROKEN).saw
 
 
 def test_where_a_redirect_leads_is_told_and_not_visited(
