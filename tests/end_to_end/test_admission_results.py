@@ -55,7 +55,7 @@ def gateway(
     ]
     shop = module_merchant.settings(platforms={"registered": registered})
     kept = {"url": store.url, "max_replayable_body": _MOST_KEPT}
-    settings = configuration(shop, store=kept)
+    settings = configuration(shop, store={**kept, "timeout": "3s"})
     with running_gateway(tmp_path_factory.mktemp("gateway"), settings) as running:
         yield running
 

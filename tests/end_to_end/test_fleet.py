@@ -48,7 +48,9 @@ def fleet(
     module_merchant: Merchant, store: StoreServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Fleet]:
     folder = tmp_path_factory.mktemp("fleet")
-    with running_fleet(folder, store, module_merchant.settings()) as running:
+    with running_fleet(
+        folder, store, module_merchant.settings(), store={"timeout": "3s"}
+    ) as running:
         yield running
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import re
 import shlex
 import signal
@@ -14,17 +15,31 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import pytest
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
-def test_the_story_ends_with_every_decision_as_expected() -> None:
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """Have the demo's gateway wait longer for its store and its disk: tests share the machine."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "from connector.audit import log\n\nlog.DEADLINE = 15.0\n"
+    )
+    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return {**os.environ, "PYTHONPATH": path, "UCP_CONNECTOR__STORE__TIMEOUT": "10s"}
+
+
+def test_the_story_ends_with_every_decision_as_expected(environment: dict[str, str]) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "connector.cli.main", "demo", "--once"],
         capture_output=True,
         text=True,
         timeout=90,
         check=False,
+        env=environment,
     )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
@@ -70,7 +85,9 @@ def ask(words: list[str], target: str | None = None) -> int:
     return status
 
 
-def test_in_front_of_an_api_the_printed_line_goes_through_until_it_is_changed() -> None:
+def test_in_front_of_an_api_the_printed_line_goes_through_until_it_is_changed(
+    environment: dict[str, str],
+) -> None:
     command = [sys.executable, "-m", "connector.cli.main", "demo", "--upstream"]
     with (
         an_api() as port,
@@ -79,6 +96,7 @@ def test_in_front_of_an_api_the_printed_line_goes_through_until_it_is_changed() 
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
+            env=environment,
         ) as demo,
     ):
         assert demo.stdout is not None
