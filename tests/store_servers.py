@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HOST: Final = "127.0.0.1"
-PATIENCE: Final = 20.0
+PATIENCE: Final = 60.0
 """Seconds after which a server that should answer has failed the test."""
 
 

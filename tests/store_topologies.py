@@ -268,14 +268,22 @@ class Sentinels:
 
     def kill_master(self) -> None:
         """End the master at once; return when every sentinel names one that takes writes."""
+        self.hasten_failover()
         self.master.kill()
         self.await_failover()
 
     def await_failover(self) -> None:
         """Wait until every sentinel names a replica, which takes writes; it is the master then."""
-        self._watch(_DOWN)
         until(self._has_failed_over, "no failover")
         self._watch([_WATCHED] * len(self.sentinels))
+
+    def hasten_failover(self) -> None:
+        """Have a master that is gone from now on replaced at once.
+
+        Not later than it goes: a replica that was without its master for ten times as long as
+        sentinels wait for one is not chosen.
+        """
+        self._watch(_DOWN)
 
     def _watch(self, patience: Sequence[int]) -> None:
         """Have each sentinel wait so many milliseconds for its master."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 HOST: Final = "127.0.0.1"
-_PATIENCE: Final = 15.0
+_PATIENCE: Final = 60.0
 
 Line = tuple[bytes, bytes]
 """A header line: (name as spelled, value without outer white space)."""

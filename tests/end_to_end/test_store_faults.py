@@ -271,6 +271,7 @@ def test_a_failover_by_sentinel_is_followed_and_repeats_nothing_that_was_replica
         scene.load.await_executed(0.0, SOME)
         # It has to come with its replica: a master without one lets nothing be sent here.
         old, new = sentinels.master, sentinels.replicas[0]
+        sentinels.hasten_failover()
         old.kill()
         scene.load.await_refused(time.monotonic(), SOME)
         sentinels.await_failover()

@@ -43,7 +43,9 @@ def test_a_gateway_decides_over_the_wire_as_the_files_say(
     ]
     port = free_port()
     document = gateway_for(files, port)
-    settings = configuration(*document.pop("merchants"), **document)
+    # The profile server is here, and this process may be stopped for a second.
+    discovery = {**document.pop("discovery"), "connect_timeout": "4s", "timeout": "4s"}
+    settings = configuration(*document.pop("merchants"), discovery=discovery, **document)
 
     with running_gateway(tmp_path, settings) as gateway:
         status = run(gateway.address, port, str(VECTORS))

@@ -129,6 +129,7 @@ def _killed_with_the_better_replica(sentinels: Sentinels) -> Gone:
 def _asleep(sentinels: Sentinels) -> Gone:
     """What it is sent meanwhile it finds when it wakes up, as a master that nobody told."""
     old = sentinels.master
+    sentinels.hasten_failover()
     old.pause()
     gone = time.monotonic()
     sentinels.await_failover()
@@ -173,6 +174,7 @@ def _follows(server: Node) -> bool:
 
 def _end(sentinels: Sentinels, servers: list[Node]) -> Gone:
     """Kill them, the master last; they come back as replicas of the one that has taken over."""
+    sentinels.hasten_failover()
     for server in servers:
         server.kill()
     gone = time.monotonic()

@@ -86,7 +86,7 @@ async def connected(server: StoreServer) -> AsyncIterator[SingleClient]:
     async def locate() -> Endpoint:
         return endpoint
 
-    client = SingleClient(locate, timeout=5.0)
+    client = SingleClient(locate, timeout=15.0)
     await client.start()
     try:
         yield client

@@ -54,7 +54,7 @@ async def _minute(url: str, callers: list[CallerKeys]) -> list[int]:
     limits = [LIMITS[number % len(LIMITS)] for number in range(len(callers))]
     admitted = [0] * len(callers)
     # Two gateways, of which each sees every other request.
-    stores = [open_store(url, directory=Path(), timeout=5.0, scripts=(_ADMIT,)) for _ in range(2)]
+    stores = [open_store(url, directory=Path(), timeout=15.0, scripts=(_ADMIT,)) for _ in range(2)]
     try:
         for store in stores:
             await store.start()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.store_servers import StoreServer
 
 CONFIGURATION: Final = """
-store: {url: "%s", timeout: 5s}
+store: {url: "%s", timeout: 15s}
 merchants:
   - id: shop
     authorities: [shop.example.com]

@@ -54,7 +54,7 @@ def run(
     login: str = "",
 ) -> None:
     async def started() -> None:
-        client = open_store(f"unix://{login}{store.unix_path}", directory=Path(), timeout=5.0)
+        client = open_store(f"unix://{login}{store.unix_path}", directory=Path(), timeout=15.0)
         await client.start()
         fleet = FleetStore(
             client, SEAL, clock=lambda: NOW, entries=entries, lease=6.0, octets=octets

@@ -61,12 +61,12 @@ def paused(server: Node) -> Iterator[None]:
 
 
 def run(scenario: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(asyncio.wait_for(scenario, 3 * PATIENCE))
+    asyncio.run(asyncio.wait_for(scenario, 2 * PATIENCE))
 
 
 async def until_added(client: ClusterClient, key: bytes) -> None:
     """Return once a call came to something."""
-    async with asyncio.timeout(2 * PATIENCE):
+    async with asyncio.timeout(PATIENCE):
         while True:
             with contextlib.suppress(StoreUnavailable):
                 await client.run(ADD, [key], [b"1"])

@@ -379,7 +379,7 @@ def server(
 
 def _on_real(url: str, act: Callable[[SingleClient], Awaitable[None]]) -> None:
     async def main() -> None:
-        async with _started(_client(parse_target(url).endpoints[0], timeout=5.0)) as client:
+        async with _started(_client(parse_target(url).endpoints[0], timeout=15.0)) as client:
             await act(client)
 
     asyncio.run(main())
@@ -453,7 +453,7 @@ def test_a_server_that_comes_back_is_used_again_without_anybodys_help(tmp_path: 
     async def main() -> None:
         with running_server(tmp_path) as server:
             endpoint = parse_target(server.unix_url).endpoints[0]
-            async with _started(_client(endpoint, timeout=5.0)) as client:
+            async with _started(_client(endpoint, timeout=15.0)) as client:
                 assert await client.run(_SCRIPT, *_ARGUMENTS) == [b"{a}1", 42]
                 server.kill()
                 await until(lambda: client._connection is None)

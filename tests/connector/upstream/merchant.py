@@ -148,8 +148,8 @@ async def merchant(
 @asynccontextmanager
 async def client_of(seen: Merchant, **settings: Any) -> AsyncIterator[UpstreamClient]:
     chosen: dict[str, Any] = {
-        "connect_timeout": 5.0,
-        "response_timeout": 10.0,
+        "connect_timeout": 15.0,
+        "response_timeout": 20.0,
         "buffer_limit": 1 << 16,
         "idle_timeout": 60.0,
     }
