@@ -47,6 +47,7 @@ class Limiter:
         self._capacity = capacity
         self._horizon = interval * burst
         self._rotation = -math.inf
+        self._latest = -math.inf
         self._young: dict[str | int, float] = {}
         self._old: dict[str | int, float] = {}
 
@@ -54,7 +55,15 @@ class Limiter:
         return len(self._young) + len(self._old)
 
     def take(self, key: str | int, now: float) -> float:
-        """Admit one request at ``now`` (a monotonic clock) and return 0, or the time to wait."""
+        """Admit one request at ``now`` (a monotonic clock) and return 0, or the time to wait.
+
+        A request's time is when it came. One that waited since for a profile, while others came,
+        is counted at the time of the last of them: they would seem ahead of it otherwise.
+        """
+        if now < self._latest:
+            now = self._latest
+        else:
+            self._latest = now
         if now >= self._rotation:
             self._rotate(now)
         young = self._young

@@ -23,6 +23,13 @@ def test_peers_do_not_count_for_each_other() -> None:
     assert limiter.take("a", 0.0) > 0.0
 
 
+def test_one_that_waited_while_others_came_is_not_refused_for_their_times() -> None:
+    limiter = Limiter(0.1, 3)
+    assert limiter.take("a", 10.0) == 0.0
+    assert [limiter.take("a", 5.0) for _ in range(2)] == [0.0] * 2
+    assert limiter.take("a", 6.0) == pytest.approx(0.1), "nor is there more than the burst"
+
+
 def test_a_denied_request_costs_nothing() -> None:
     arrival, wait = gcra(5.0, 0.0, 1.0, 2)
     assert (arrival, wait) == (5.0, 4.0)
