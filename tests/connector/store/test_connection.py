@@ -351,7 +351,7 @@ def test_every_call_gets_its_own_reply_or_none(events: list[str]) -> None:
         for event in events:
             if event in ("call", "with replicas"):
                 name = b"%d" % len(calls)
-                calls.append(store.call(b"ECHO", name, replicas=event == "with replicas"))
+                calls.append(store.call(b"ECHO", name, replicas=int(event != "call")))
             elif event == "cancel" and calls:
                 calls[-1].cancel()
             elif event == "reply":
