@@ -100,9 +100,13 @@ def test_in_front_of_an_api_the_printed_line_goes_through_until_it_is_changed(
         ) as demo,
     ):
         assert demo.stdout is not None
-        line = next(line for line in demo.stdout if line.strip().startswith("curl "))
-        words = shlex.split(line)
-        assert ask(words) == 200
-        assert ask(words, "/checkout-sessions/chk_2") == 401
-        demo.send_signal(signal.SIGINT)
-        assert demo.wait(timeout=30) == 0
+        try:
+            line = next(line for line in demo.stdout if line.strip().startswith("curl "))
+            words = shlex.split(line)
+            assert ask(words) == 200
+            assert ask(words, "/checkout-sessions/chk_2") == 401
+            demo.send_signal(signal.SIGINT)
+            assert demo.wait(timeout=30) == 0
+        finally:
+            # Nobody else would end it, and leaving the block waits for its end.
+            demo.terminate()
