@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 ROOT: Final = Path(__file__).parents[2]
-PATIENCE: Final = 30.0
+PATIENCE: Final = 90.0
 """Seconds after which something that should happen has not: a test fails, it does not measure."""
 
 _LISTENING: Final = re.compile(r"listening on [\d.]+:(\d+), admin on [\d.]+:(\d+)")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
-_PATIENCE: Final = 30.0
+_PATIENCE: Final = 90.0
 
 
 class Seen(NamedTuple):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _LEASE = 3.0
 """Seconds. Half of it must be left when a request is sent: a machine may be slow for that long."""
-_AT_ONCE = 12
+_AT_ONCE = 8
 """Rounds wait for their lease more than they compute."""
 _WAYS: dict[str, Callable[[Row], bool]] = {
     "killed": lambda row: row.action == KILL and not row.embedded,
