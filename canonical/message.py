@@ -21,20 +21,14 @@ _LF: Final = 0x0A
 class Headers:
     """Header lines in order: ``(name as spelled, value as received)``, both octets."""
 
-    __slots__ = ("_pairs", "index")
-
-    index: dict[bytes, list[bytes]]
-    """The values by lower-case name, in order; built at first use, not to be changed.
-
-    As RFC 9421 section 2.1 wants them: no white space around a value, and obsolete line folding
-    replaced by one space.
-    """
+    __slots__ = ("_index", "_pairs")
 
     def __init__(self, pairs: Pairs) -> None:
         # The gateway hands over octets, which are kept as they are: nothing is done per line here.
         if pairs and (type(pairs[0][0]) is not bytes or type(pairs[0][1]) is not bytes):
             pairs = [(to_octets(name), to_octets(value)) for name, value in pairs]
         self._pairs: Sequence[tuple[bytes, bytes]] = pairs  # type: ignore[assignment]  # by now
+        self._index: dict[bytes, list[bytes]] | None = None
 
     def __iter__(self) -> Iterator[tuple[bytes, bytes]]:
         return iter(self._pairs)
@@ -46,12 +40,17 @@ class Headers:
         names = ", ".join(sorted({name.decode("latin-1") for name, _ in self._pairs}))
         return f"<Headers {names}>"
 
-    def __getattr__(self, name: str) -> dict[bytes, list[bytes]]:
-        # Called only while the slot is empty: once it is filled, reading it costs no call.
-        if name != "index":
-            raise AttributeError(name)
-        index: dict[bytes, list[bytes]] = {}
-        self.index = index
+    @property
+    def index(self) -> dict[bytes, list[bytes]]:
+        """The values by lower-case name, in order; built at first use, not to be changed.
+
+        As RFC 9421 section 2.1 wants them: no white space around a value, and obsolete line folding
+        replaced by one space.
+        """
+        index = self._index
+        if index is not None:
+            return index
+        index = self._index = {}
         for line, value in self._pairs:
             lower = line.lower()
             stripped = value.strip(b" \t")

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 class Plan(NamedTuple):
     """The terms of one kind of caller at one merchant. Made by :func:`make_plan`."""
 
-    reads: Limit
-    writes: Limit
+    reads: "Limit"
+    writes: "Limit"
     nonce: bool
     """Refuse a nonce that the same key has used before."""
     max_age: float | None

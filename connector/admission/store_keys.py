@@ -32,7 +32,7 @@ class CallerKeys(NamedTuple):
     """What all names of one caller begin with, and its rates."""
 
     slot: bytes
-    start: _Hash
+    start: "_Hash"
     reads: bytes
     writes: bytes
 

@@ -65,7 +65,7 @@ class Evidence:
         self._segments = list(segments)
         self._open_from = open_from
         self._clock = clock
-        self._signed = -1
+        self._signed_size = -1
         self._settled = growth.size // WIDTH * WIDTH
         self._settle_by = clock() + MOST_AGE
         # What the process before has left was not necessarily put on disk for good.
@@ -80,12 +80,12 @@ class Evidence:
         self._records: list[bytes] = []
         self._leaves: list[bytes] = []
         self._wake: SimpleQueue[bool] = SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="audit-evidence", daemon=True)
+        self._runner = threading.Thread(target=self._run, name="audit-evidence", daemon=True)
         self.problem: str | None = None
 
     def start(self) -> None:
         """Begin to take records."""
-        self._thread.start()
+        self._runner.start()
 
     def take(self, written: Written) -> None:
         """Take what is on disk; called on the loop.
@@ -94,7 +94,7 @@ class Evidence:
         goes to work it takes the interpreter from the loop.
         """
         before = self._written
-        idle = before == self._signed
+        idle = before == self._signed_size
         if idle:
             self._since = self._clock()
         self._taken.append(written)
@@ -110,18 +110,18 @@ class Evidence:
     @property
     def behind(self) -> int:
         """Records on disk that no checkpoint covers."""
-        return self._written - max(self._signed, 0)
+        return self._written - max(self._signed_size, 0)
 
     def close(self, patience: float) -> bool:
         """End with a checkpoint of everything; False where that takes longer."""
         self._wake.put(False)
-        self._thread.join(patience)
-        return not self._thread.is_alive() and self.problem is None
+        self._runner.join(patience)
+        return not self._runner.is_alive() and self.problem is None
 
     def _run(self) -> None:
         going = True
         while going or self.problem is not None:
-            late = self._written != self._signed
+            late = self._written != self._signed_size
             wait = max(self._since + LATEST - self._clock(), 0.0) if late else LATEST
             with contextlib.suppress(Empty):
                 going = self._wake.get(timeout=_RETRY if self.problem else wait) and going
@@ -130,7 +130,7 @@ class Evidence:
             try:
                 self._put_failed()
                 size = self._growth.size
-                if due and size != self._signed:
+                if due and size != self._signed_size:
                     self._checkpoint()
                 if self._must_settle():
                     self._settle()
@@ -177,7 +177,7 @@ class Evidence:
         before, self._partial = self._partial, [path for path, _ in files]
         for path in set(before) - set(self._partial):
             self._disk.remove(path)
-        self._signed, self._since = size, self._clock()
+        self._signed_size, self._since = size, self._clock()
 
     def _must_settle(self) -> bool:
         full = self._growth.size // WIDTH * WIDTH - self._settled

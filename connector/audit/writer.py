@@ -33,8 +33,8 @@ something to prune, too."""
 class _Batch(NamedTuple):
     """Records that are to be written, their leaf hashes, and both as lines."""
 
-    records: Sequence[bytes]
-    leaves: Sequence[bytes]
+    records: "Sequence[bytes]"
+    leaves: "Sequence[bytes]"
     lines: bytes
 
 
@@ -43,8 +43,8 @@ class Written(NamedTuple):
 
     first: int
     segment: int
-    records: Sequence[bytes]
-    leaves: Sequence[bytes]
+    records: "Sequence[bytes]"
+    leaves: "Sequence[bytes]"
 
 
 class Abandoned(NamedTuple):
@@ -94,11 +94,11 @@ class Writer:
         self._flying = _batch(first, [])
         self.abandoned: list[Abandoned] = []
         self._batches: SimpleQueue[_Batch | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="audit-log", daemon=True)
+        self._runner = threading.Thread(target=self._run, name="audit-log", daemon=True)
 
     def start(self) -> None:
         """Begin to write."""
-        self._thread.start()
+        self._runner.start()
 
     def write(self, records: Sequence[bytes]) -> None:
         """Hand over a batch; the one before has to be done."""
@@ -108,8 +108,8 @@ class Writer:
     def close(self, patience: float) -> bool:
         """End behind what was handed over; False where that takes longer than some seconds."""
         self._batches.put(None)
-        self._thread.join(patience)
-        return not self._thread.is_alive()
+        self._runner.join(patience)
+        return not self._runner.is_alive()
 
     def land(self) -> None:
         """Take note of the batch that is done, on the loop; OSError where its segment is not there.

@@ -22,7 +22,7 @@ class WireContext(NamedTuple):
     method: str
     """Empty where parsing failed before the head was whole; so is ``target``."""
     target: str
-    headers: RawHeaders
+    headers: "RawHeaders"
     """The lines that were read so far."""
     at: float
     """UNIX time, in seconds."""

@@ -7,11 +7,13 @@ of it was. The text is one sentence for the operator; it holds no byte of a requ
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 
 class UpstreamError(Exception):
     """The merchant gave no whole answer. Its kinds are the classes below."""
 
-    sent: bool
+    sent: ClassVar[bool]
 
     def __init__(self, explanation: str) -> None:
         super().__init__(explanation)
@@ -21,7 +23,7 @@ class UpstreamError(Exception):
 class UpstreamUnreachable(UpstreamError):  # noqa: N818 - named for the code it becomes
     """Not one byte of the request was written: the merchant provably did nothing."""
 
-    sent = False
+    sent: ClassVar[bool] = False
 
 
 class LeaseEnded(UpstreamUnreachable):
@@ -31,7 +33,7 @@ class LeaseEnded(UpstreamUnreachable):
 class UpstreamTimeout(UpstreamError):  # noqa: N818 - named for the code it becomes
     """The request was written, and the time for an answer, or for more of it, ran out."""
 
-    sent = True
+    sent: ClassVar[bool] = True
 
 
 class UpstreamBroken(UpstreamError):  # noqa: N818 - stands beside its siblings
@@ -41,7 +43,7 @@ class UpstreamBroken(UpstreamError):  # noqa: N818 - stands beside its siblings
     any byte of an answer: the only failure after a write that may ever be retried.
     """
 
-    sent = True
+    sent: ClassVar[bool] = True
 
     def __init__(self, explanation: str, *, answered: bool = True) -> None:
         super().__init__(explanation)

@@ -1,0 +1,59 @@
+"""Compiles the way of a request with mypyc, where UCP_CONNECTOR_COMPILE=1 asks for it.
+
+All else about the package stands in pyproject.toml. The modules below are the same sources, typed
+as mypy checks them, turned into C; without the variable they run as they are. A package that is
+compiled holds both, and Python takes the compiled one.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from setuptools import setup
+
+ROOMS: Final = (
+    "canonical",
+    "connector",
+    "connector/admission",
+    "connector/authentication",
+    "connector/ingress",
+    "connector/telemetry",
+    "connector/transports",
+    "connector/upstream",
+)
+"""Folders whose modules are all compiled, but for those below."""
+MODULES: Final = (
+    "connector/audit/evidence.py",
+    "connector/audit/ledger.py",
+    "connector/audit/log.py",
+    "connector/audit/redaction.py",
+    "connector/audit/rendering.py",
+    "connector/audit/tree.py",
+    "connector/audit/writer.py",
+    "connector/signing/answers.py",
+    "connector/store/connection.py",
+)
+NOT_COMPILED: Final = (
+    "canonical/values.py",  # subclasses of str and bytes
+    "connector/admission/desk.py",  # an asynchronous generator; an operator's, not a request's
+)
+
+
+def compiled_modules() -> list[str]:
+    """Return the paths of the modules to compile."""
+    found = [str(each) for room in ROOMS for each in sorted(Path(room).glob("[!_]*.py"))]
+    return [each for each in (*found, *MODULES) if each not in NOT_COMPILED]
+
+
+def extensions() -> list[object]:
+    """Return what setuptools is to build besides the modules themselves."""
+    if os.environ.get("UCP_CONNECTOR_COMPILE") != "1":
+        return []
+    from mypyc.build import mypycify  # noqa: PLC0415 - only who compiles needs it
+
+    return list(mypycify(compiled_modules(), opt_level="3", debug_level="0", multi_file=True))
+
+
+setup(ext_modules=extensions())
