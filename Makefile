@@ -6,9 +6,10 @@ ifeq ($(origin PYTHON), undefined)
 PYTHON = $(eval PYTHON := $(shell .ci/interpreter))$(PYTHON)
 endif
 BIN := .venv/bin
+COMPILED := .venv/compiled
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run test faults bench fuzz mutation oracles lock clean \
+.PHONY: help venv run test compiled test-compiled faults bench fuzz mutation oracles lock clean \
 	check check-format check-lint check-types check-imports check-readme check-deployment
 
 help: ## List these commands
@@ -20,6 +21,7 @@ help: ## List these commands
 	@echo "make run UPSTREAM=URL  put the gateway in front of that address"
 	@echo "make faults ROUNDS=5   so many rounds of each fault"
 	@echo "make fuzz SECONDS=600  fuzz every target for so long; TARGETS=\"jcs jws\" picks some"
+	@echo "make test-compiled TESTS=\"canonical\"  run these tests only"
 	@echo "make mutation MODULES=\"jcs\" change these modules only"
 	@echo "make lock UPGRADE=1    take the newest versions, not only what pyproject.toml asks for"
 	@echo "make test PYTHON=...   use another Python, 3.11 or later"
@@ -33,6 +35,27 @@ test: venv ## Run every test (no root, no network beyond loopback)
 	@echo "== Running the tests"
 	@unset PYTHONDONTWRITEBYTECODE; export PYTHONPYCACHEPREFIX="$(CURDIR)/.venv/bytecode"; \
 		exec $(BIN)/python -m pytest -q -n auto --dist worksteal
+
+# The order of imports is turned round, so that tests take the compiled packages, not the checkout's.
+test-compiled: compiled ## Run the tests of canonical and of whole gateways with what mypyc compiled
+	@echo "== Running the tests of what is compiled"
+	@unset PYTHONDONTWRITEBYTECODE; export PYTHONPYCACHEPREFIX="$(CURDIR)/.venv/bytecode"; \
+		cd $(COMPILED) && PYTHONPATH="$(CURDIR)" exec "$(CURDIR)/$(BIN)/python" -m pytest -q \
+			-n auto --dist worksteal -p no:cacheprovider --import-mode=append \
+			-c "$(CURDIR)/pyproject.toml" --rootdir "$(CURDIR)" \
+			$(addprefix "$(CURDIR)"/tests/,$(or $(TESTS),canonical end_to_end))
+
+compiled: $(COMPILED)/built ## Compile the way of a request with mypyc into .venv/compiled (minutes, a C compiler)
+
+$(COMPILED)/built: $(shell find canonical connector -name "*.py" -o -name "*.lua") setup.py pyproject.toml | venv
+	@echo "== Compiling with mypyc"
+	@rm -rf build $(COMPILED)
+	@UCP_CONNECTOR_COMPILE=1 $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--no-input --no-index --no-deps --no-build-isolation --target $(COMPILED) . || { \
+		echo "It takes a C compiler and Python's headers: sudo apt-get install gcc python3-dev" >&2; \
+		exit 1; }
+	@rm -rf build
+	@touch $@
 
 check: check-format check-lint check-types check-imports check-readme check-deployment ## Run every check that is not a test of behaviour
 	@echo "== All checks passed"
@@ -70,9 +93,12 @@ faults: venv ## Kill and pause gateways at every step, fifty times each (a quart
 	@exec $(BIN)/python -m tests.faults.failover
 
 bench: venv ## Measure the gateway beside the alternatives, and its audit log (minutes)
-	@status=0; $(BIN)/python -m bench || status=$$?; \
-		$(BIN)/python -m bench.audit || status=$$?; \
-		$(BIN)/python -m bench.discovery || status=$$?; exit $$status
+	@$(MAKE) --no-print-directory compiled || echo "== Not compiled: measured as it is"
+	@if [ -e $(COMPILED)/built ]; then cd $(COMPILED); fi; export PYTHONPATH="$(CURDIR)"; \
+		python="$(CURDIR)/$(BIN)/python"; status=0; \
+		"$$python" -m bench || status=$$?; \
+		"$$python" -m bench.audit || status=$$?; \
+		"$$python" -m bench.discovery || status=$$?; exit $$status
 
 fuzz: venv ## Fuzz the parsers of canonical/ under atheris, a minute each
 	@$(BIN)/python -c "import atheris" 2>/dev/null || { \

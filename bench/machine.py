@@ -15,6 +15,8 @@ from typing import Final, NamedTuple
 
 from cryptography.hazmat.backends.openssl import backend
 
+from connector import gateway
+
 PACKAGES: Final = {"nginx": "nginx-light", "wrk": "wrk", "openssl": "openssl"}
 """The Debian package of each tool that no run does without."""
 
@@ -101,6 +103,7 @@ def versions(store_binary: str) -> dict[str, str]:
         "processor": f"{_processor()}, {len(os.sched_getaffinity(0))} cores",
         "system": _system(),
         "Python": platform.python_version() + ("" if _optimised() else ", built unoptimised"),
+        "the gateway": "compiled by mypyc" if _compiled() else "not compiled",
         "OpenSSL in Python": backend.openssl_version_text().removeprefix("OpenSSL "),
         "openssl speed": _version(["openssl", "version"]),
         "nginx": _version(["nginx", "-v"]),
@@ -111,6 +114,11 @@ def versions(store_binary: str) -> dict[str, str]:
     if shutil.which("node"):
         found["Node"] = _version(["node", "--version"])
     return found
+
+
+def _compiled() -> bool:
+    """Whether the gateway is what ``make compiled`` made; see docs/performance.md."""
+    return not str(gateway.__file__).endswith(".py")
 
 
 def _optimised() -> bool:

@@ -25,9 +25,11 @@ class Headers:
 
     def __init__(self, pairs: Pairs) -> None:
         # The gateway hands over octets, which are kept as they are: nothing is done per line here.
-        if pairs and (type(pairs[0][0]) is not bytes or type(pairs[0][1]) is not bytes):
-            pairs = [(to_octets(name), to_octets(value)) for name, value in pairs]
-        self._pairs: Sequence[tuple[bytes, bytes]] = pairs  # type: ignore[assignment]  # by now
+        # Lists will do in place of tuples: a pair may come from JSON.
+        lines: Any = pairs
+        if lines and (type(lines[0][0]) is not bytes or type(lines[0][1]) is not bytes):
+            lines = [(to_octets(name), to_octets(value)) for name, value in lines]
+        self._pairs: Sequence[tuple[bytes, bytes]] = lines
         self._index: dict[bytes, list[bytes]] | None = None
 
     def __iter__(self) -> Iterator[tuple[bytes, bytes]]:

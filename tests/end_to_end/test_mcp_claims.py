@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import time
 import uuid
 from collections import Counter
@@ -25,6 +26,7 @@ from connector.server.admissions import Admissions
 from connector.server.build import build_discovery, build_lane
 from connector.settings.loading import settings_from
 from connector.steps import Received
+from connector.telemetry.decisions import DecisionLog
 from connector.telemetry.metrics import Metrics
 from connector.transports.mcp_calls import request_id
 from connector.transports.problems import ProblemRenderer
@@ -60,12 +62,6 @@ class _Told(NamedTuple):
         parsed = json.loads(self.body)
         assert isinstance(parsed, dict)
         return parsed
-
-
-class _Lines(list[str]):
-    """The decisions."""
-
-    write = list.append
 
 
 class _Pipeline:
@@ -107,9 +103,10 @@ async def pipeline(
     metrics, (listed,) = Metrics(), settings.merchants
     discovery, admissions = build_discovery(settings, time.time), Admissions(settings, metrics)
     lane = build_lane(settings, listed, discovery, admissions)
-    log: Any = _Lines()
     ledger: Any = ToldLedger()
     await admissions.watch.start()
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    log = DecisionLog(nowhere)
     try:
         gateway = Gateway(
             {"shop": lane}, strangers=ProblemRenderer(), metrics=metrics, log=log, ledger=ledger
@@ -119,6 +116,8 @@ async def pipeline(
         await discovery.aclose()
         await admissions.aclose()
         await lane.upstream.aclose()
+        log.close()
+        os.close(nowhere)
 
 
 @pytest.fixture(scope="module")

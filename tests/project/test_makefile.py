@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PROMISED = {
     *("help", "run", "test", "check", "lock", "clean"),
     *("faults", "bench", "fuzz", "mutation", "oracles"),
+    *("compiled", "test-compiled"),
 }
 
 
@@ -93,7 +94,9 @@ def test_the_dependencies_are_checked_against_their_hashes() -> None:
 def test_ci_runs_the_checks_and_then_the_tests() -> None:
     lines = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
     assert "set -euo pipefail" in lines
-    assert [line for line in lines if line.startswith("make ")] == ["make check", "make test"]
+    made = [line.strip() for line in lines if line.strip().startswith("make ")]
+    assert made[:2] == ["make check", "make test"]
+    assert [line.startswith("make test-compiled ") for line in made[2:]] == [True]
 
 
 @pytest.mark.parametrize("optimised", [True, False])
