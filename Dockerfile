@@ -6,22 +6,24 @@ FROM python:3.13-slim AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /build
 
+# What mypyc compiles the way of a request with; none of it is in the image that runs.
+RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev
+
 # Without pip: the image that runs installs nothing.
 RUN python -m venv --without-pip /opt/ucp-connector
 
 # Packages first: this layer is made again only when a lock changes. Every download is checked
-# against its hash, that of setuptools too, which builds the package below.
+# against its hash, those of what builds the package below too.
 COPY requirements.lock ./
 COPY tests/requirements.lock tests/
 RUN python -m pip --python /opt/ucp-connector/bin/python install \
       --only-binary :all: --require-hashes -r requirements.lock \
- && sed -n '/^setuptools==/,/[^\\]$/p' tests/requirements.lock > setuptools.lock \
- && python -m pip install --only-binary :all: --require-hashes -r setuptools.lock
+ && python -m pip install --only-binary :all: --require-hashes -r tests/requirements.lock
 
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml setup.py README.md LICENSE ./
 COPY canonical canonical
 COPY connector connector
-RUN python -m pip wheel --no-deps --no-build-isolation --wheel-dir wheels . \
+RUN UCP_CONNECTOR_COMPILE=1 python -m pip wheel --no-deps --no-build-isolation --wheel-dir wheels . \
  && python -m pip --python /opt/ucp-connector/bin/python install --no-deps --no-index wheels/*.whl \
  && python -m compileall -q /opt/ucp-connector/lib
 

@@ -36,14 +36,13 @@ test: venv ## Run every test (no root, no network beyond loopback)
 	@unset PYTHONDONTWRITEBYTECODE; export PYTHONPYCACHEPREFIX="$(CURDIR)/.venv/bytecode"; \
 		exec $(BIN)/python -m pytest -q -n auto --dist worksteal
 
-# The order of imports is turned round, so that tests take the compiled packages, not the checkout's.
+# The folder that Python is started in is left out, so that every process takes what is compiled.
 test-compiled: compiled ## Run the tests of canonical and of whole gateways with what mypyc compiled
 	@echo "== Running the tests of what is compiled"
 	@unset PYTHONDONTWRITEBYTECODE; export PYTHONPYCACHEPREFIX="$(CURDIR)/.venv/bytecode"; \
-		cd $(COMPILED) && PYTHONPATH="$(CURDIR)" exec "$(CURDIR)/$(BIN)/python" -m pytest -q \
-			-n auto --dist worksteal -p no:cacheprovider --import-mode=append \
-			-c "$(CURDIR)/pyproject.toml" --rootdir "$(CURDIR)" \
-			$(addprefix "$(CURDIR)"/tests/,$(or $(TESTS),canonical end_to_end))
+		export PYTHONSAFEPATH=1 PYTHONPATH="$(CURDIR)/$(COMPILED):$(CURDIR)"; \
+		exec $(BIN)/python -m pytest -q -n auto --dist worksteal --import-mode=append \
+			$(addprefix tests/,$(or $(TESTS),canonical end_to_end))
 
 compiled: $(COMPILED)/built ## Compile the way of a request with mypyc into .venv/compiled (minutes, a C compiler)
 
@@ -94,11 +93,10 @@ faults: venv ## Kill and pause gateways at every step, fifty times each (a quart
 
 bench: venv ## Measure the gateway beside the alternatives, and its audit log (minutes)
 	@$(MAKE) --no-print-directory compiled || echo "== Not compiled: measured as it is"
-	@if [ -e $(COMPILED)/built ]; then cd $(COMPILED); fi; export PYTHONPATH="$(CURDIR)"; \
-		python="$(CURDIR)/$(BIN)/python"; status=0; \
-		"$$python" -m bench || status=$$?; \
-		"$$python" -m bench.audit || status=$$?; \
-		"$$python" -m bench.discovery || status=$$?; exit $$status
+	@export PYTHONSAFEPATH=1 PYTHONPATH="$(CURDIR)/$(COMPILED):$(CURDIR)"; status=0; \
+		$(BIN)/python -m bench || status=$$?; \
+		$(BIN)/python -m bench.audit || status=$$?; \
+		$(BIN)/python -m bench.discovery || status=$$?; exit $$status
 
 fuzz: venv ## Fuzz the parsers of canonical/ under atheris, a minute each
 	@$(BIN)/python -c "import atheris" 2>/dev/null || { \

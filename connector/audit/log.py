@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from connector.audit.recovery import Recovered
     from connector.audit.writer import Abandoned
 
-DEADLINE: Final = 0.25
-"""Seconds in which a record has to be on disk."""
 LINGER: Final = 0.01
 """Seconds that records nobody waits for are kept, so that they go out with others."""
 MOST_TOGETHER: Final = 64
@@ -76,7 +74,8 @@ class AuditLog:
     """One log in one folder, opened for as long as the process runs.
 
     It belongs to the event loop that opens it. ``resumed`` makes the record with which the log goes
-    on in another segment after its writer has failed.
+    on in another segment after its writer has failed. ``timeout`` are the seconds that a record is
+    waited for.
     """
 
     def __init__(
@@ -87,6 +86,7 @@ class AuditLog:
         *,
         resumed: Callable[[Abandoned, str], bytes],
         durable: bool = True,
+        timeout: float = 0.25,
         disk: Disk | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -95,6 +95,7 @@ class AuditLog:
         self._signers = signers
         self._resumed = resumed
         self._durable = durable
+        self._timeout = timeout
         self._disk = disk or Disk(folder)
         self._clock = clock
         self._lock = -1
@@ -194,7 +195,7 @@ class AuditLog:
             waiter = batch.waiter = self._loop.create_future()
             # Whoever waited may be gone by the time that it fails.
             waiter.add_done_callback(_look_away)
-            batch.deadline = self._loop.call_later(DEADLINE, self._late, batch)
+            batch.deadline = self._loop.call_later(self._timeout, self._late, batch)
             if self._flying is None:
                 self._gather()
         return waiter

@@ -50,6 +50,7 @@ def open_ledger(settings: Settings) -> tuple[Ledger, str | None]:
             keys.signers,
             resumed=resumed(scribe),
             durable=audit.durability == "fsync",
+            timeout=audit.timeout,
             disk=disk,
         )
         verifiers = [NoteVerifier.parse(vkey) for vkey in keys.vkeys]

@@ -134,6 +134,8 @@ class Audit(Section):
     durability: Literal["fsync", "os"] = "fsync"
     """`fsync`: a record is on disk before the request is sent; `os`: it may be lost with the
     machine."""
+    timeout: Timeout = parse_duration("250ms")
+    """How long a request waits for its record to be on disk; then it is refused with 503."""
     evidence_key: SecretKey | None = None
     """The key that seals signature bases; without it they are not kept."""
     reserve: Size = parse_size("64MiB")

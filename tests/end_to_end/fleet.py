@@ -17,7 +17,6 @@ from connector.cli.main import main
 from tests.end_to_end.client import HOST
 from tests.end_to_end.gateway import ROOT, RunningGateway, configuration
 from tests.end_to_end.moved_gateway import age
-from tests.end_to_end.patient_gateway import be_patient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -151,7 +150,6 @@ def _run(world: str) -> int:
         return real_lookup(HOST, *arguments, **named)
 
     time.time, socket.getaddrinfo = moved, lookup
-    be_patient()
     return main(sys.argv[1:])
 
 

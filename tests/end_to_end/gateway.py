@@ -15,7 +15,6 @@ from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.end_to_end import patient_gateway
 from tests.end_to_end.client import HOST, Answer, Connection
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ T = TypeVar("T")
 def configuration(*merchants: dict[str, Any], **sections: Any) -> dict[str, Any]:
     """Return a whole configuration whose limits no test meets by accident.
 
-    Nor does one that a slow machine makes wait for its store or for a profile's server.
+    Nor does one that a slow machine makes wait for its store, its disk or for a profile's server.
     """
     base: dict[str, Any] = {
         "listen": {"port": 0},
@@ -42,6 +41,7 @@ def configuration(*merchants: dict[str, Any], **sections: Any) -> dict[str, Any]
         "rates": {"reads": _MANY, "writes": _MANY, "per_peer": _MANY},
         "discovery": {"budget": _MANY, "connect_timeout": "5s"},
         "store": {"timeout": "10s"},
+        "audit": {"timeout": "15s"},
         "merchants": list(merchants),
     }
     for name, section in sections.items():
@@ -222,7 +222,7 @@ def run_to_its_end(path: Path, *more: str) -> subprocess.CompletedProcess[str]:
 
 
 def _command(path: Path) -> list[str]:
-    return [sys.executable, "-m", patient_gateway.__name__, "serve", "-c", str(path)]
+    return [sys.executable, "-m", "connector.cli.main", "serve", "-c", str(path)]
 
 
 def _environment() -> dict[str, str]:

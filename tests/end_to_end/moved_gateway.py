@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from connector.cli.main import main
 from tests.end_to_end.gateway import ROOT, RunningGateway
-from tests.end_to_end.patient_gateway import be_patient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +62,6 @@ def age(store: StoreServer, seconds: float) -> None:
 def _run(seconds: float) -> int:
     real = time.time
     time.time = lambda: real() + seconds
-    be_patient()
     return main(sys.argv[1:])
 
 

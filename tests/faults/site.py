@@ -91,7 +91,7 @@ def gateway(
     """
     folder = audit or path.parent / f"audit-{uuid.uuid4()}"
     process = subprocess.Popen(  # noqa: S603 - our own interpreter and command
-        [sys.executable, "-m", "tests.end_to_end.patient_gateway", "serve", "-c", str(path)],
+        [sys.executable, "-m", "connector.cli.main", "serve", "-c", str(path)],
         cwd=ROOT,
         env=_environment() | {SWITCH: json.dumps(fault), AUDIT: str(folder)},
         stdin=subprocess.DEVNULL,
