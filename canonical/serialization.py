@@ -33,7 +33,7 @@ def serialize(value: object) -> str:
     an empty dictionary or list is empty: the field is then left out. CanonicalError for a value
     that has no text.
     """
-    if isinstance(value, Mapping):
+    if isinstance(value, (dict, Mapping)):  # a dict, nearly always: told without asking an ABC
         return ", ".join(_dictionary_member(key, member) for key, member in value.items())
     if isinstance(value, list):
         return ", ".join(_member(member) for member in value)
@@ -66,7 +66,7 @@ def _items(items: Sequence[object]) -> str:
 def _split(member: object) -> tuple[object, Mapping[object, object]]:
     if not isinstance(member, tuple):
         return member, {}
-    if len(member) != 2 or not isinstance(member[1], Mapping):
+    if len(member) != 2 or not isinstance(member[1], (dict, Mapping)):
         raise CanonicalError("a structured item is (value, parameters)")
     return member[0], member[1]
 

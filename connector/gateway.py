@@ -286,7 +286,7 @@ def _with_rates(journal: Journal, answer: Answer) -> Answer:
     """Tell a verified caller of its rates, whatever the answer is."""
     if journal.admission is None or not journal.admission.headers:
         return answer
-    return answer._replace(headers=[*answer.headers, *journal.admission.headers])
+    return Answer(answer.status, [*answer.headers, *journal.admission.headers], answer.body)
 
 
 def _replayed(asked: RestCall | McpCall, recorded: Answer, journal: Journal) -> Answer:

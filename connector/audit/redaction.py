@@ -21,7 +21,7 @@ from canonical import CanonicalError
 from canonical.base64 import decode
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 KEY_OCTETS: Final = 32
 FIELDS: Final = ("peer", "path", "query", "query_name", "idempotency_key")
@@ -32,6 +32,7 @@ _BLOCK: Final = 64
 """Octets that SHA-256 takes at a time."""
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
 _NONCE: Final = 12
+_DRAWN: Final = 256
 _INFO: Final = b"ucp-connector/audit/base/"
 _PERIOD: Final = 8
 """Characters of an audit id that are the upper 32 bits of its time (RFC 9562 section 5.7)."""
@@ -88,6 +89,7 @@ class EvidenceSealer:
         self._keys = {_name(each): each for each in keys}
         self._first = None if key is None else _name(key)
         self._prefix = f"e:{self._first}:"
+        self._nonces: Iterator[bytes] = iter(())
         self._cipher = lru_cache(maxsize=_MOST_PERIODS)(self._made_cipher)
 
     @property
@@ -99,7 +101,7 @@ class EvidenceSealer:
         """Return what is kept of a base; None where there is no key to seal it with."""
         if self._first is None:
             return None
-        nonce = os.urandom(_NONCE)
+        nonce = next(self._nonces, None) or self._more()
         cipher = self._cipher(self._first, audit_id[:_PERIOD])
         sealed = nonce + cipher.encrypt(nonce, octets, audit_id.encode())
         return self._prefix + b2a_base64(sealed, newline=False).decode("ascii")
@@ -122,6 +124,12 @@ class EvidenceSealer:
             )
         except InvalidTag:
             raise Unopened("it is not what was sealed for this record") from None
+
+    def _more(self) -> bytes:
+        """Return a nonce and keep others: asking for each one is a system call."""
+        drawn = os.urandom(_NONCE * _DRAWN)
+        self._nonces = iter([drawn[at : at + _NONCE] for at in range(_NONCE, len(drawn), _NONCE)])
+        return drawn[:_NONCE]
 
     def _made_cipher(self, name: str, period: str) -> AESGCM:
         """Return the cipher of one period of 65.5 s.

@@ -7,7 +7,7 @@ are escaped as JSON has it. ``records`` has the same shapes as models, against w
 from __future__ import annotations
 
 import json
-from base64 import b64encode
+from binascii import b2a_base64
 from functools import lru_cache
 from hashlib import sha256, sha384
 from json.encoder import encode_basestring as quoted
@@ -197,13 +197,13 @@ class Scribe:
         sealed = self._seal(audit_id, base) if kept_whole else None
         kept = "" if sealed is None else f'"base":"{sealed}",'
         if hashed is not None:
-            digest = b64encode(hashed(base).digest()).decode("ascii")
+            digest = b2a_base64(hashed(base).digest(), newline=False).decode("ascii")
             kept += f'"base_hash":"{digest}",'
         if caller.created is not None:
             kept += f'"created":{caller.created},'
         if caller.expires is not None:
             kept += f'"expires":{caller.expires},'
-        value = b64encode(caller.signature).decode("ascii")
+        value = b2a_base64(caller.signature, newline=False).decode("ascii")
         return f'{{{kept}"hash":"{name}","value":"{value}"}}'
 
 

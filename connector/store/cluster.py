@@ -15,6 +15,7 @@ import asyncio
 import contextlib
 import logging
 import random
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from redis.crc import key_slot
@@ -32,6 +33,7 @@ from connector.store.nodes import (
     refusal,
 )
 from connector.store.replies import policy_in
+from connector.store.scanning import scan_keys
 from connector.store.slots import host_or, read_view
 
 if TYPE_CHECKING:
@@ -50,7 +52,6 @@ _MOST_PAUSE: Final = 0.5
 """Seconds between two looks at a cluster that nobody can tell about, at first and at most."""
 _BETWEEN_LOOKS: Final = 0.25
 """Seconds between two looks at least, however many calls fail."""
-_SCAN_COUNT: Final = 500
 _SLOTS: Final = packed(b"CLUSTER", b"SLOTS")
 
 _logger: Final = logging.getLogger(__name__)
@@ -111,14 +112,8 @@ class ClusterClient:
     async def scan(self, match: bytes) -> AsyncIterator[bytes]:
         """Yield the keys that match, primary by primary."""
         for node in self._all_primaries():
-            cursor = b"0"
-            while True:
-                command = (b"SCAN", cursor, b"MATCH", match, b"COUNT", b"%d" % _SCAN_COUNT)
-                cursor, keys = await self._ask(node, *command)
-                for key in keys:
-                    yield key
-                if cursor == b"0":
-                    break
+            async for key in scan_keys(partial(self._ask, node), match):
+                yield key
 
     async def fields(self, key: bytes) -> dict[bytes, bytes]:
         """Return a hash."""

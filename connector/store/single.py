@@ -19,6 +19,7 @@ from connector.store.breaker import Breaker
 from connector.store.connection import Connection, pack
 from connector.store.errors import StoreUnavailable
 from connector.store.replies import explain, is_moving, may_have_written, policy_in
+from connector.store.scanning import scan_keys
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -31,7 +32,6 @@ _MOST_PAUSE: Final = 0.5
 """Seconds between two attempts to connect, at first and at most."""
 _LEAST_CONNECT: Final = 1.0
 """Seconds that a connection may take, TLS included, where calls get less."""
-_SCAN_COUNT: Final = 500
 
 _logger: Final = logging.getLogger(__name__)
 _jitter: Final = random.Random()  # noqa: S311 - spreads attempts, keeps no secret
@@ -90,22 +90,15 @@ class SingleClient:
 
     async def eviction_policies(self) -> list[str]:
         """Return the one node's policy."""
-        return [policy_in(self._checked(await self._ask(b"INFO", b"memory")))]
+        return [policy_in(await self._answer(b"INFO", b"memory"))]
 
-    async def scan(self, match: bytes) -> AsyncIterator[bytes]:
+    def scan(self, match: bytes) -> AsyncIterator[bytes]:
         """Yield the keys that match."""
-        cursor = b"0"
-        while True:
-            command = (b"SCAN", cursor, b"MATCH", match, b"COUNT", b"%d" % _SCAN_COUNT)
-            cursor, keys = self._checked(await self._ask(*command))
-            for key in keys:
-                yield key
-            if cursor == b"0":
-                return
+        return scan_keys(self._answer, match)
 
     async def fields(self, key: bytes) -> dict[bytes, bytes]:
         """Return a hash."""
-        flat = self._checked(await self._ask(b"HGETALL", key))
+        flat = await self._answer(b"HGETALL", key)
         return dict(zip(flat[::2], flat[1::2], strict=True))
 
     async def aclose(self) -> None:
@@ -122,6 +115,9 @@ class SingleClient:
             await self._closing()
 
     # Calls
+
+    async def _answer(self, *words: bytes) -> Any:
+        return self._checked(await self._ask(*words))
 
     def _ask(self, *words: bytes) -> asyncio.Future[Any]:
         return self._call(pack(*words), 0)
