@@ -7,6 +7,8 @@ PYTHON = $(eval PYTHON := $(shell .ci/interpreter))$(PYTHON)
 endif
 BIN := .venv/bin
 COMPILED := .venv/compiled
+# Half as many again as there are cores: many tests wait for a time-out, a process or a socket.
+WORKERS = $$($(BIN)/python -c "import os; print(max(2, os.cpu_count() * 3 // 2))")
 
 .DEFAULT_GOAL := help
 .PHONY: help venv run test compiled test-compiled faults bench fuzz mutation oracles lock clean \
@@ -34,14 +36,14 @@ run: venv ## Start a sample merchant, the gateway and a sample platform; Ctrl-C 
 test: venv ## Run every test (no root, no network beyond loopback)
 	@echo "== Running the tests"
 	@unset PYTHONDONTWRITEBYTECODE; export PYTHONPYCACHEPREFIX="$(CURDIR)/.venv/bytecode"; \
-		exec $(BIN)/python -m pytest -q -n auto --dist worksteal
+		exec $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 # The folder that Python is started in is left out, so that every process takes what is compiled.
 test-compiled: compiled ## Run the tests of canonical and of whole gateways with what mypyc compiled
 	@echo "== Running the tests of what is compiled"
 	@unset PYTHONDONTWRITEBYTECODE; export PYTHONPYCACHEPREFIX="$(CURDIR)/.venv/bytecode"; \
 		export PYTHONSAFEPATH=1 PYTHONPATH="$(CURDIR)/$(COMPILED):$(CURDIR)"; \
-		exec $(BIN)/python -m pytest -q -n auto --dist worksteal --import-mode=append \
+		exec $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal --import-mode=append \
 			$(addprefix tests/,$(or $(TESTS),canonical end_to_end))
 
 compiled: $(COMPILED)/built ## Compile the way of a request with mypyc into .venv/compiled (minutes, a C compiler)

@@ -81,6 +81,15 @@ def ask(words: list[str], target: str | None = None) -> int:
     return status
 
 
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """Have processes heed Ctrl-C, as at a terminal; what a shell starts with ``&`` ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 def test_in_front_of_an_api_the_printed_line_goes_through_until_it_is_changed(
     environment: dict[str, str],
 ) -> None:
