@@ -26,12 +26,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from canonical import Request
+    from connector.admission.control import AdmissionControl
     from connector.admission.settlement import Settlement
+    from connector.audit.ledger import Ledger
     from connector.authentication.verification import Authenticator
     from connector.ingress.context import WireContext
     from connector.signing.answers import AnswerSigner
     from connector.signing.publishing import PublishedDocuments
-    from connector.steps import Admitting, Caller, Claim, Operation, Received, WritingDown
+    from connector.steps import Caller, Claim, Operation, Received
     from connector.telemetry.decisions import DecisionLog
     from connector.telemetry.metrics import Metrics
     from connector.transports.mcp import McpCall, McpTransport
@@ -49,13 +51,13 @@ class Lane(NamedTuple):
     """Everything that serves one merchant, made at start."""
 
     transport: RestTransport | None
-    authenticator: "Authenticator"
-    admission: "Admitting"
-    settlement: "Settlement"
-    forwarding: "Forwarding"
-    upstream: "UpstreamClient"
-    published: "PublishedDocuments"
-    problems: "ProblemRenderer"
+    authenticator: Authenticator
+    admission: AdmissionControl
+    settlement: Settlement
+    forwarding: Forwarding
+    upstream: UpstreamClient
+    published: PublishedDocuments
+    problems: ProblemRenderer
     answers: AnswerSigner | None
     """None where answers are not signed (``responses: {sign: false}``)."""
     observe: bool
@@ -83,7 +85,7 @@ class Gateway:
         strangers: ProblemRenderer,
         metrics: Metrics,
         log: DecisionLog,
-        ledger: WritingDown,
+        ledger: Ledger,
         fault: Callable[[str], None] | None = None,
     ) -> None:
         """``fault`` is called at the end of each step, in tests that have the process die there."""

@@ -60,10 +60,10 @@ class Terms(NamedTuple):
     """What one merchant has set. Times are in seconds."""
 
     merchant: str
-    by_identity: "Mapping[str, Plan]"
+    by_identity: Mapping[str, Plan]
     """The plans of registrations; all others have that of their tier."""
-    by_tier: "Mapping[str, Plan]"
-    totals: "Mapping[str, Totals]"
+    by_tier: Mapping[str, Plan]
+    totals: Mapping[str, Totals]
     """By tier, where callers share limits."""
     enforce: bool = True
     """Refuse what exceeds a rate; else it is only told."""

@@ -31,8 +31,8 @@ _logger: Final = logging.getLogger(__name__)
 
 
 class _Waiting(NamedTuple):
-    claim: "Claim"
-    arguments: "Sequence[bytes]"
+    claim: Claim
+    arguments: Sequence[bytes]
     deadline: float
     octets: int
     forgotten: int
