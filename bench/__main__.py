@@ -100,8 +100,8 @@ def on_sigterm(_number: int, _frame: object) -> NoReturn:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5, help="rounds (default 5)")
-    parser.add_argument("--seconds", type=int, default=3, help="seconds per load (default 3)")
+    parser.add_argument("--rounds", type=int, default=10, help="rounds (default 10)")
+    parser.add_argument("--seconds", type=int, default=1, help="seconds per load (default 1)")
     parser.add_argument(
         "--only", nargs="+", choices=list(TITLES), metavar="NAME", help=f"of {', '.join(TITLES)}"
     )
