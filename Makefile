@@ -89,7 +89,7 @@ check-deployment: venv
 	@$(BIN)/python -m pip check --quiet
 	@$(BIN)/python -m pytest -q --no-header -p no:cacheprovider tests/project
 
-faults: venv ## Kill and pause gateways at every step, fifty times each (a quarter of an hour)
+faults: venv ## Kill and pause gateways at every step, fifty times each (half an hour)
 	@$(BIN)/python -m tests.faults --rounds $(or $(ROUNDS),50)
 	@exec $(BIN)/python -m tests.faults.failover
 
