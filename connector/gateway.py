@@ -26,14 +26,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from canonical import Request
-    from connector.admission.control import AdmissionControl
     from connector.admission.settlement import Settlement
-    from connector.audit.ledger import Ledger
     from connector.authentication.verification import Authenticator
     from connector.ingress.context import WireContext
     from connector.signing.answers import AnswerSigner
     from connector.signing.publishing import PublishedDocuments
-    from connector.steps import Caller, Claim, Operation, Received
+    from connector.steps import Admitting, Caller, Claim, Operation, Received, WritingDown
     from connector.telemetry.decisions import DecisionLog
     from connector.telemetry.metrics import Metrics
     from connector.transports.mcp import McpCall, McpTransport
@@ -51,13 +49,13 @@ class Lane(NamedTuple):
     """Everything that serves one merchant, made at start."""
 
     transport: RestTransport | None
-    authenticator: Authenticator
-    admission: AdmissionControl
-    settlement: Settlement
-    forwarding: Forwarding
-    upstream: UpstreamClient
-    published: PublishedDocuments
-    problems: ProblemRenderer
+    authenticator: "Authenticator"
+    admission: "Admitting"
+    settlement: "Settlement"
+    forwarding: "Forwarding"
+    upstream: "UpstreamClient"
+    published: "PublishedDocuments"
+    problems: "ProblemRenderer"
     answers: AnswerSigner | None
     """None where answers are not signed (``responses: {sign: false}``)."""
     observe: bool
@@ -85,7 +83,7 @@ class Gateway:
         strangers: ProblemRenderer,
         metrics: Metrics,
         log: DecisionLog,
-        ledger: Ledger,
+        ledger: WritingDown,
         fault: Callable[[str], None] | None = None,
     ) -> None:
         """``fault`` is called at the end of each step, in tests that have the process die there."""
@@ -140,17 +138,13 @@ class Gateway:
             permit(examined.policy, operation)
             received = await asked.enter(received, caller)
         except Refusal as refusal:
-            journal.step("verify")
             if not lane.observe:
                 raise
-            name, kind = asked.claimed()
             journal.decision, journal.observed = "observe", refusal
-            head = lane.forwarding.unverified(received)
-            await self._ledger.receive_unverified(
-                received, name, kind, journal.audit_id, asked.template, refusal
-            )
-            return await _forward(lane, received, head, journal, writes=kind == "write")
-        journal.step("verify")
+        finally:
+            journal.step("verify")
+        if journal.observed is not None:
+            return await self._observe(lane, asked, received, journal, journal.observed)
         if lane.validation is not None:
             journal.invalid = lane.validation.judge(
                 request.body, operation.name, caller.version, call=asked.in_body is not None
@@ -162,30 +156,44 @@ class Gateway:
         journal.step("admit")
         if admission.refusal is not None:
             raise admission.refusal
+        unrecorded: Refusal | None = None
         try:
             lane.authenticator.stand_by(caller)
             await self._ledger.receive(
                 received, caller, operation, admission, journal.audit_id, asked.template
             )
-        except Exception as error:
-            if admission.claim is not None:
-                await lane.settlement.released(admission.claim)
-            if isinstance(error, Refusal):
-                raise
+        except Refusal as refusal:
+            unrecorded = refusal
+        except Exception:
             # Ours; and nothing is sent that is not written down.
             _logger.exception("a request could not be written down")
-            raise Refusal(
-                "audit_unavailable",
-                "internal_error",
-                "an unexpected error; see the log",
-                retry_after=1,
-            ) from error
-        finally:
-            journal.step("record")
+            explanation = "an unexpected error; see the log"
+            unrecorded = Refusal("audit_unavailable", "internal_error", explanation, retry_after=1)
+        if unrecorded is not None and admission.claim is not None:
+            await lane.settlement.released(admission.claim)
+        journal.step("record")
+        if unrecorded is not None:
+            raise unrecorded
         if admission.answer is not None:
             journal.decision = "replay"
             return _replayed(asked, admission.answer, journal)
         return await _send(lane, asked, received, caller, operation, admission.claim, journal)
+
+    async def _observe(
+        self,
+        lane: Lane,
+        asked: RestCall | McpCall,
+        received: Received,
+        journal: Journal,
+        refusal: Refusal,
+    ) -> Answer:
+        """Forward, as one of nobody's, what would have been refused."""
+        name, kind = asked.claimed()
+        head = lane.forwarding.unverified(received)
+        await self._ledger.receive_unverified(
+            received, name, kind, journal.audit_id, asked.template, refusal
+        )
+        return await _forward(lane, received, head, journal, writes=kind == "write")
 
     def refuse(self, refusal: Refusal, context: WireContext) -> Answer:
         """Answer what the wire guard refused, and tell the operator of it."""
@@ -325,29 +333,30 @@ async def _send(
             return hold.until_its_end(asked.leave(answer))
     settlement = lane.settlement
     settlement.hold(claim)
-    sending = False
+    failure: Exception | None = None
+    unsent = True
     try:
         head = lane.forwarding.verified(received, caller, operation, journal.audit_id, claim)
-        sending = True
+        unsent = False
         answer = await _forward(lane, received, head, journal, writes=True, claim=claim)
         answer = asked.leave(answer)
-        return await settlement.answered(claim, answer, asked.recorder(answer))
+        answer = await settlement.answered(claim, answer, asked.recorder(answer))
     except Refusal as refusal:
-        if refusal.code.name == "outcome_unknown":
-            await settlement.unknown(claim)
-        else:
-            await settlement.released(claim)
-        raise
+        failure = refusal
+        unsent = refusal.code.name != "outcome_unknown"
     except CancelledError:
         # The process ends. Its lease ends too, and until then nobody else may send it.
         settlement.abandon(claim)
         raise
-    except Exception:
+    except Exception as error:  # noqa: BLE001 - it is raised again below
         # Ours. Before it was handed over, provably nothing was sent.
-        await (settlement.unknown(claim) if sending else settlement.released(claim))
-        raise
-    finally:
-        journal.step("settle")
+        failure = error
+    if failure is not None:
+        await (settlement.released(claim) if unsent else settlement.unknown(claim))
+    journal.step("settle")
+    if failure is not None:
+        raise failure
+    return answer
 
 
 async def _forward(
@@ -369,14 +378,15 @@ async def _forward(
             retry_read=request.method == "GET",
             claim=claim,
         )
-    except LeaseEnded as error:
-        raise Refusal("overloaded", "lease_ended", error.explanation) from error
-    except UpstreamUnreachable as error:
-        raise Refusal("upstream_unreachable", "upstream_unreachable", error.explanation) from error
-    except UpstreamError as error:
+    except LeaseEnded as ended:
+        raise Refusal("overloaded", "lease_ended", ended.explanation) from ended
+    except UpstreamUnreachable as unreachable:
+        explanation = unreachable.explanation
+        raise Refusal("upstream_unreachable", "upstream_unreachable", explanation) from unreachable
+    except UpstreamError as broken:
         # Sent, and no whole answer: a write may have happened, a read has not changed anything.
         code = "outcome_unknown" if writes else "upstream_timeout"
-        raise Refusal(code, "no_whole_answer", error.explanation) from error
+        raise Refusal(code, "no_whole_answer", broken.explanation) from broken
     except Exception as error:
         # Ours, and nobody knows how far the request came.
         _logger.exception("a request could not be forwarded")

@@ -7,10 +7,10 @@ signature, and nothing is sent without a ``Caller`` and an ``Operation``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
     from canonical import Key, Request
     from connector.errors import Refusal
@@ -22,7 +22,7 @@ RawHeaders = list[tuple[bytes, bytes]]
 class Received(NamedTuple):
     """A whole request that passed the wire guard and whose authority names a merchant."""
 
-    request: Request
+    request: "Request"
     merchant: str
     """The merchant's id: chosen by the authority alone."""
     peer: str
@@ -65,7 +65,7 @@ class Caller(NamedTuple):
     """What was signed: of an older scheme, the JWS signing input."""
     signature: bytes
     """The signature, as octets."""
-    key: Key
+    key: "Key"
     """What verified it."""
     created: int | None = None
     """When it was signed (UNIX time); ``iat`` of a Talos envelope."""
@@ -195,3 +195,73 @@ class Answer(NamedTuple):
     status: int
     headers: RawHeaders
     body: bytes | Stream
+
+
+class Admitting(Protocol):
+    """Decides whether a verified request may go on now: ``admission.control``."""
+
+    async def admit(
+        self, received: Received, caller: Caller, operation: Operation, audit_id: str
+    ) -> Admission:
+        """Decide on one request; what is refused says so in its ``refusal``."""
+
+    def leave(self, admission: Admission) -> None:
+        """Give back what an admitted request held, now that it is over."""
+
+    def follow(self, by_identity: Mapping[str, Any]) -> None:
+        """Go on with the plans of other registrations from this moment."""
+
+
+class WritingDown(Protocol):
+    """Keeps what was asked and what became of it: ``audit.ledger``."""
+
+    async def receive(
+        self,
+        received: Received,
+        caller: Caller,
+        operation: Operation,
+        admission: Admission,
+        audit_id: str,
+        template: str,
+    ) -> None:
+        """Return once it is on disk what is about to be sent; raises Refusal."""
+
+    async def receive_unverified(
+        self,
+        received: Received,
+        operation: str,
+        kind: str,
+        audit_id: str,
+        template: str,
+        refusal: Refusal,
+    ) -> None:
+        """Return once it is on disk that something unverified is about to be sent."""
+
+    def has(self, audit_id: str) -> bool:
+        """Whether a request was written down, and not what became of it."""
+
+    def close(
+        self,
+        audit_id: str,
+        merchant: str,
+        *,
+        decision: str,
+        status: int,
+        octets: int | None,
+        started: float,
+        refusal: Refusal | None,
+    ) -> None:
+        """Note what became of a request; ``octets`` of an answer that is not streamed."""
+
+    def deny(
+        self,
+        audit_id: str,
+        merchant: str,
+        peer: str,
+        status: int,
+        refusal: Refusal,
+        *,
+        operation: str = "",
+        caller: Caller | None = None,
+    ) -> None:
+        """Note a refusal, as far as there is room for it."""

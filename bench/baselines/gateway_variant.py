@@ -8,10 +8,9 @@ through redis-py instead of its own connection.
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.baselines.redis_py import RedisPyClient
-from connector.admission.control import AdmissionControl
 from connector.admission.scripts import ADMIT, SETTLE
 from connector.audit.ledger import Ledger
 from connector.server import admissions, auditing
@@ -19,14 +18,19 @@ from connector.server.serve import serve
 from connector.steps import Admission
 
 if TYPE_CHECKING:
-    from connector.errors import Refusal
+    from collections.abc import Mapping
+
+    from connector.admission.plans import Plan
     from connector.settings.gateway import Store
     from connector.steps import Caller, Operation, Received
     from connector.store.client import StoreClient
 
 
-class Everyone(AdmissionControl):
+class Everyone:
     """Admits whatever was verified."""
+
+    def __init__(self, *terms: object, **parts: object) -> None:
+        del terms, parts
 
     async def admit(
         self, received: Received, caller: Caller, operation: Operation, audit_id: str
@@ -35,32 +39,31 @@ class Everyone(AdmissionControl):
         del received, caller, operation, audit_id
         return Admission("admitted", [])
 
+    def leave(self, admission: Admission) -> None:
+        """Nothing is held."""
 
-class Unwritten(Ledger):
-    """Writes down that it was opened and closed, and nothing in between."""
+    def follow(self, by_identity: Mapping[str, Plan]) -> None:
+        """Nobody has a plan."""
 
-    async def receive(
-        self,
-        received: Received,
-        caller: Caller,
-        operation: Operation,
-        admission: Admission,
-        audit_id: str,
-        template: str,
-    ) -> None:
+
+class Unwritten:
+    """A ledger that writes down that it was opened and closed, and nothing in between."""
+
+    def __init__(self, *log: Any, **parts: Any) -> None:
+        self._kept = Ledger(*log, **parts)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._kept, name)
+
+    async def receive(self, *request: object) -> None:
         """Go on at once; so nothing of this request is open, and nothing is closed."""
 
-    def deny(
-        self,
-        audit_id: str,
-        merchant: str,
-        peer: str,
-        status: int,
-        refusal: Refusal,
-        *,
-        operation: str = "",
-        caller: Caller | None = None,
-    ) -> None:
+    def has(self, audit_id: str) -> bool:
+        """Nothing is open."""
+        del audit_id
+        return False
+
+    def deny(self, *refused: object, **by: object) -> None:
         """Note nothing."""
 
 

@@ -38,7 +38,7 @@ from connector.steps import Admission, Claim
 from connector.store.errors import StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from connector.admission.local import Concurrency, Stored, Totals, WithoutStore
     from connector.admission.plans import Plan
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from connector.admission.watch import StoreWatch
     from connector.steps import Answer, Caller, Operation, RawHeaders, Received
 
-_POLL: Final = (0.02, 0.05, 0.1, 0.2)
+_POLL: Final[Sequence[float]] = (0.02, 0.05, 0.1, 0.2)
 """Seconds between two looks at a claim that is waited for."""
 _TOKENS: Final = 256
 _NO_LIMIT: Final = (b"0", b"0")
@@ -60,10 +60,10 @@ class Terms(NamedTuple):
     """What one merchant has set. Times are in seconds."""
 
     merchant: str
-    by_identity: Mapping[str, Plan]
+    by_identity: "Mapping[str, Plan]"
     """The plans of registrations; all others have that of their tier."""
-    by_tier: Mapping[str, Plan]
-    totals: Mapping[str, Totals]
+    by_tier: "Mapping[str, Plan]"
+    totals: "Mapping[str, Totals]"
     """By tier, where callers share limits."""
     enforce: bool = True
     """Refuse what exceeds a rate; else it is only told."""

@@ -20,7 +20,7 @@ PERSISTENCE: Final = 60.0
 are told that the outcome is unknown."""
 MOST_OCTETS: Final = 64 << 20
 """Octets of answers that may wait; a claim beyond them is settled without its answer."""
-_PAUSES: Final = (0.05, 0.1, 0.2, 0.4, 0.8)
+_PAUSES: Final[Sequence[float]] = (0.05, 0.1, 0.2, 0.4, 0.8)
 _AGAIN: Final = 1.0
 _NOT_OURS: Final = (b"absent", b"stale")
 """Words for a claim that this token has not, or not yet: nobody's, or somebody else's."""
@@ -31,8 +31,8 @@ _logger: Final = logging.getLogger(__name__)
 
 
 class _Waiting(NamedTuple):
-    claim: Claim
-    arguments: Sequence[bytes]
+    claim: "Claim"
+    arguments: "Sequence[bytes]"
     deadline: float
     octets: int
     forgotten: int

@@ -10,6 +10,7 @@ request is refused.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import logging
 import os
@@ -22,6 +23,7 @@ from connector.audit.evidence import Evidence
 from connector.audit.recovery import recover
 from connector.audit.segment import FOLDER, MOST_RECORD
 from connector.audit.writer import Writer
+from connector.time_limit import within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -228,11 +230,8 @@ class AuditLog:
         self.note(last)
         if self._flying is None:
             self._go()
-        try:
-            async with asyncio.timeout(patience):
-                await self._idle.wait()
-        except TimeoutError:
-            pass
+        with contextlib.suppress(TimeoutError):
+            await within(patience, self._idle.wait())
         # Until now it was tried again and again.
         self._closing = True
         well = await asyncio.to_thread(self._writer.close, patience)

@@ -70,7 +70,7 @@ class Profiles(Protocol):
 class Keys(NamedTuple):
     """The keys that may have signed, and what is known with them."""
 
-    keys: KeySet
+    keys: "KeySet"
     version: str
     """As the document that has the keys states it; empty where it states none."""
     documents: tuple[tuple[ProfileUrl, KeySet], ...] = ()

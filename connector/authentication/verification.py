@@ -58,7 +58,7 @@ InBody: TypeAlias = "Callable[[], list[bytes] | None]"
 class Registered(NamedTuple):
     """A registered platform: its terms, and its pinned keys where it has them."""
 
-    policy: Policy
+    policy: "Policy"
     version: str | None
     keys: KeySet | None
 
@@ -70,7 +70,7 @@ class Examined(NamedTuple):
     faults: list[Fault]
     agent: ProfileUrl | Refusal
     registered: Registered | None
-    policy: Policy
+    policy: "Policy"
     older: OlderSignature | None = None
     """What takes the place of the signatures under an older scheme."""
 
@@ -301,9 +301,9 @@ class Authenticator:
             try:
                 base = signature_base(request, signature)
                 await self._bulk.verify(key, signature.value, base)
-            except SignatureInvalid as error:
+            except SignatureInvalid as invalid:
                 fallen.append(
-                    fault("signature", "signature_invalid", "signature_mismatch", str(error))
+                    fault("signature", "signature_invalid", "signature_mismatch", str(invalid))
                 )
                 continue
             except CanonicalError as error:

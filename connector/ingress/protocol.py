@@ -32,7 +32,7 @@ from connector.ingress.context import WireContext
 from connector.ingress.front import RETRY_AFTER
 from connector.ingress.limits import DRAIN, LINGER, LINGER_BYTES
 from connector.ingress.reader import RequestReader
-from connector.ingress.relay import relay
+from connector.ingress.relay import closing, relay
 from connector.steps import Answer, Received
 
 if TYPE_CHECKING:
@@ -235,7 +235,8 @@ class IngressProtocol(HttpToolsProtocol):
             if type(body) is bytes:
                 self._write(answer, body, head)
             else:
-                await self._write_stream(answer, body, head)  # type: ignore[arg-type]  # no bytes
+                # What is not bytes is a stream.
+                await closing(body, self._write_stream(answer, body, head))  # type: ignore[arg-type]
             if self.flow.write_paused and not self._gone:
                 await self.flow.drain()
         except CancelledError:
@@ -302,16 +303,10 @@ class IngressProtocol(HttpToolsProtocol):
         chunked = length is None and head.modern and status not in (204, 304)
         # HTTP/1.0 knows no chunks: without a length its body ends with the connection.
         closes = self._closes(head) or (length is None and not head.modern)
-        try:
-            framing = CHUNKED if chunked else b""
-            if length is not None:
-                framing = content_length(status, length)
-            octets = answer_head(
-                status, answer.headers, framing, self._front.date_line(), close=closes
-            )
-        except BaseException:
-            await stream.aclose()
-            raise
+        framing = CHUNKED if chunked else b""
+        if length is not None:
+            framing = content_length(status, length)
+        octets = answer_head(status, answer.headers, framing, self._front.date_line(), close=closes)
         try:
             if not self._gone and not self._ended:
                 self._streaming = True
@@ -330,7 +325,6 @@ class IngressProtocol(HttpToolsProtocol):
             self._streaming = False
             if not whole:
                 self._cut()
-            await stream.aclose()
         if whole:
             self.server_state.total_requests += 1
             if closes:

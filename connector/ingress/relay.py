@@ -8,10 +8,20 @@ from connector.ingress.answers import LAST_CHUNK
 
 if TYPE_CHECKING:
     from asyncio import Transport
+    from collections.abc import Coroutine
+    from typing import Any
 
     from uvicorn.protocols.http.flow_control import FlowControl
 
     from connector.steps import Stream
+
+
+async def closing(stream: Stream, work: Coroutine[Any, Any, None]) -> None:
+    """Do what is to be done with a stream, and close it, whatever becomes of that."""
+    try:
+        await work
+    finally:
+        await stream.aclose()
 
 
 async def relay(

@@ -20,6 +20,7 @@ from connector.store.connection import Connection, pack
 from connector.store.errors import StoreUnavailable
 from connector.store.replies import explain, is_moving, may_have_written, policy_in
 from connector.store.scanning import scan_keys
+from connector.time_limit import within
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -143,10 +144,12 @@ class SingleClient:
     async def _keep(self) -> None:
         pause = _FIRST_PAUSE
         while True:
+            connection = None
             try:
-                connection = await self._connect()
+                connection = await within(max(self._timeout, _LEAST_CONNECT), self._connect())
             except Exception as error:  # noqa: BLE001 - whatever it is, it must not be the last try
                 self._why = _why_not(error)
+            if connection is None:
                 if pause == _FIRST_PAUSE:
                     _logger.warning("store: %s", self._why)
                 self._attempted.set()
@@ -173,20 +176,19 @@ class SingleClient:
                 timed_out=lambda: self._breaker.failed(loop.time()),
             )
 
-        async with asyncio.timeout(max(self._timeout, _LEAST_CONNECT)):
-            endpoint = await self._locate()
-            if endpoint.path is not None:
-                _, connection = await loop.create_unix_connection(make, endpoint.path)
-            else:
-                context = ssl.create_default_context() if endpoint.tls else None
-                _, connection = await loop.create_connection(
-                    make, endpoint.host, endpoint.port, ssl=context
-                )
-            try:
-                await self._greet(connection, endpoint)
-            except BaseException:
-                connection.close()
-                raise
+        endpoint = await self._locate()
+        if endpoint.path is not None:
+            _, connection = await loop.create_unix_connection(make, endpoint.path)
+        else:
+            context = ssl.create_default_context() if endpoint.tls else None
+            _, connection = await loop.create_connection(
+                make, endpoint.host, endpoint.port, ssl=context
+            )
+        try:
+            await self._greet(connection, endpoint)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     async def _greet(self, connection: Connection, endpoint: Endpoint) -> None:

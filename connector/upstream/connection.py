@@ -1,3 +1,4 @@
+# ruff: noqa: SLF001 - the table at the end names methods of the class above it
 """One connection to a merchant: the driver of the table in ``states.py``.
 
 It owns the transport, the answer's reader, and the future or stream of whoever waits. What it
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import select
-from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, cast
 
 from connector.upstream.errors import (
     UpstreamBroken,
@@ -43,7 +44,7 @@ class UpstreamAnswer(NamedTuple):
     """A merchant's answer as it came: names as spelled, in order, the body without its chunks."""
 
     status: int
-    headers: RawHeaders
+    headers: "RawHeaders"
     body: bytes | Stream
 
 
@@ -237,7 +238,7 @@ class Connection(asyncio.Protocol):
     def _step(self, event: Event) -> None:
         self.state, effect = STEPS[self.state][event]
         if effect is not _NOTHING:
-            self._actions[effect](self)
+            _ACTIONS[effect](self)
 
     def _deliver(self, body: bytes | Stream) -> bool:
         """Hand over the answer; False where its receiver was cancelled."""
@@ -323,19 +324,6 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
         self._owner.closed(self)
 
-    _actions: ClassVar[dict[Effect, Callable[[Connection], None]]] = {
-        Effect.DELIVER_AND_POOL: _deliver_and_pool,
-        Effect.DELIVER_AND_CLOSE: _deliver_and_close,
-        Effect.STREAM: _begin_stream,
-        Effect.PASS: _pass,
-        Effect.FINISH_AND_POOL: _finish_and_pool,
-        Effect.FINISH_AND_CLOSE: _finish_and_close,
-        Effect.FAIL_UNANSWERED: _fail_unanswered,
-        Effect.FAIL_BROKEN: _fail_broken,
-        Effect.FAIL_TIMEOUT: _fail_timeout,
-        Effect.CLOSE: _shut,
-    }
-
 
 def _because(text: str, problem: str) -> str:
     return f"{text}: {problem}." if problem else f"{text}."
@@ -347,3 +335,18 @@ def _ended_in_order(tls: ssl.SSLObject) -> bool:
         return not tls.read(1)
     except OSError:
         return False
+
+
+# Behind the class, for mypyc sees no methods within one.
+_ACTIONS: Final[dict[Effect, Callable[[Connection], None]]] = {
+    Effect.DELIVER_AND_POOL: Connection._deliver_and_pool,
+    Effect.DELIVER_AND_CLOSE: Connection._deliver_and_close,
+    Effect.STREAM: Connection._begin_stream,
+    Effect.PASS: Connection._pass,
+    Effect.FINISH_AND_POOL: Connection._finish_and_pool,
+    Effect.FINISH_AND_CLOSE: Connection._finish_and_close,
+    Effect.FAIL_UNANSWERED: Connection._fail_unanswered,
+    Effect.FAIL_BROKEN: Connection._fail_broken,
+    Effect.FAIL_TIMEOUT: Connection._fail_timeout,
+    Effect.CLOSE: Connection._shut,
+}

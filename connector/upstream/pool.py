@@ -14,6 +14,7 @@ import ssl
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from connector.time_limit import within
 from connector.upstream.connection import Connection
 from connector.upstream.errors import UpstreamUnreachable
 from connector.upstream.states import State
@@ -148,8 +149,9 @@ class Pool:
         self._loop = loop = asyncio.get_running_loop()
         origin = self._origin
         try:
-            async with asyncio.timeout(self._connect_timeout):
-                _, connection = await loop.create_connection(
+            _, connection = await within(
+                self._connect_timeout,
+                loop.create_connection(
                     lambda: Connection(
                         loop,
                         self,
@@ -159,7 +161,8 @@ class Pool:
                     origin.host,
                     origin.port,
                     **origin.tls_arguments(self._connect_timeout),
-                )
+                ),
+            )
         except TimeoutError:
             self._free_slot()
             raise UpstreamUnreachable(
@@ -187,8 +190,7 @@ class Pool:
         waiter: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
         try:
-            async with asyncio.timeout(self._connect_timeout):
-                return await waiter
+            return await within(self._connect_timeout, waiter)
         except BaseException as error:
             if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
                 self.give_back(waiter.result())

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from connector.admission.leases import Leases
+from connector.admission.passing import Passing
 from connector.admission.sealing import Sealer
-from connector.admission.settlement import Passing, Settlement
+from connector.admission.settlement import Settlement
 from connector.admission.settling import Settler
 from connector.steps import Answer, Claim
 

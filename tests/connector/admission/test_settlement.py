@@ -11,9 +11,10 @@ import pytest
 from connector.admission.leases import Leases
 from connector.admission.local import Stored
 from connector.admission.outcomes import Outcome, outcome_of
+from connector.admission.passing import DRAINING, Passing
 from connector.admission.recorded import recall
 from connector.admission.sealing import Sealer
-from connector.admission.settlement import DRAINING, Passing, Settlement
+from connector.admission.settlement import Settlement
 from connector.admission.settling import Settler
 from connector.steps import Answer, Claim
 from tests.connector.moved_time import outcome_of as result_of
