@@ -158,13 +158,15 @@ def _segment(folder: Path, first: int, *, last: bool) -> tuple[list[bytes], Torn
     path = folder / FOLDER / segment_name(first)
     octets = path.read_bytes()
     lines = read_lines(octets, first)
-    if lines.fault is None or not last:
+    if len(octets) == lines.octets or not last:
         # An abandoned segment is left as it is; the log says which one that is.
         return lines.entries, None
     with path.open("r+b") as file:
         file.truncate(lines.octets)
         os.fsync(file.fileno())
-    return lines.entries, Torn(first, len(octets) - lines.octets, lines.fault)
+    if lines.fault is None:
+        return lines.entries, None
+    return lines.entries, Torn(first, lines.used - lines.octets, lines.fault)
 
 
 def _pruned(found: dict[str, Any], before: int) -> int:

@@ -1,7 +1,8 @@
 """Segments: records as lines, in the order in which they were written: pure.
 
 A line is ``INDEX HASH RECORD``, where HASH are the first 16 hex digits of the record's leaf hash: a
-line that was not written to its end, or that the disk has lost a page of, is none.
+line that was not written to its end, or that the disk has lost a page of, is none. Behind the last
+line may stand zeros: room for the next ones.
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ class Lines(NamedTuple):
     entries: list[bytes]
     octets: int
     """How much of the segment they are."""
+    used: int
+    """The octets without the zeros at the end."""
     fault: str | None
-    """What is wrong behind them; None where there is nothing behind them."""
+    """What is wrong behind them; None where nothing but zeros is."""
 
 
 def segment_name(first: int) -> str:
@@ -47,10 +50,10 @@ def line(index: int, leaf: bytes, record: bytes) -> bytes:
 def read_lines(octets: bytes, first: int) -> Lines:
     """Read a segment that begins with the record ``first``."""
     entries: list[bytes] = []
-    at, end = 0, len(octets)
+    at, end = 0, len(octets.rstrip(b"\0"))
     fault = None
     while at < end:
-        stop = octets.find(b"\n", at)
+        stop = octets.find(b"\n", at, end)
         if stop < 0:
             fault = "a record is cut short"
             break
@@ -58,7 +61,7 @@ def read_lines(octets: bytes, first: int) -> Lines:
         if fault is not None:
             break
         at = stop + 1
-    return Lines(entries, at, fault)
+    return Lines(entries, at, end, fault)
 
 
 def _fault(text: bytes, index: int, entries: list[bytes]) -> str | None:

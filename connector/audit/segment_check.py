@@ -26,6 +26,7 @@ class _Overlap(NamedTuple):
     whole: int
     """The octets of all whole lines."""
     octets: int
+    """Of everything but zeros at the end."""
 
 
 class _Rest(NamedTuple):
@@ -93,9 +94,9 @@ class SegmentCheck:
             if before is not None:
                 self._agree(before, lines.entries)
             if end is None:
-                self._open_end(path, first, lines, len(octets))
+                self._open_end(path, first, lines)
             else:
-                before = self._closed_end(path, first, end, lines, len(octets))
+                before = self._closed_end(path, first, end, lines)
             yield from enumerate(lines.entries[: None if end is None else end - first], first)
 
     def _agree(self, before: _Overlap, records: Sequence[bytes]) -> None:
@@ -111,19 +112,17 @@ class SegmentCheck:
         if kept < before.octets:
             self._rests.append(_Rest(before.first, index, kept, before.octets))
 
-    def _open_end(self, path: str, first: int, lines: Lines, octets: int) -> None:
+    def _open_end(self, path: str, first: int, lines: Lines) -> None:
         if lines.fault is not None:
-            rest = octets - lines.octets
+            rest = lines.used - lines.octets
             last = f"{lines.fault}, and {rest} octets from there on are none that count"
             self._problems(path, first + len(lines.entries), last)
 
-    def _closed_end(
-        self, path: str, first: int, end: int, lines: Lines, octets: int
-    ) -> _Overlap | None:
+    def _closed_end(self, path: str, first: int, end: int, lines: Lines) -> _Overlap | None:
         """Check a segment behind which another one stands."""
         count = len(lines.entries)
         if first + count < end:
             fault = lines.fault or "the records up to the next segment are missing"
             self._problems(path, first + count, fault)
             return None
-        return _Overlap(first, end, lines.entries[end - first :], lines.octets, octets)
+        return _Overlap(first, end, lines.entries[end - first :], lines.octets, lines.used)

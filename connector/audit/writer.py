@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 MOST_OCTETS: Final = 64 << 20
 MOST_RECORDS: Final = 65_536
 """Of a segment."""
+ROOM: Final = bytes(1 << 20)
+"""What a segment is made longer by, once that from before is written over."""
+LEAST_FREE: Final = 64 << 20
+"""Octets: where less is free on the disk, none are taken for room."""
 MOST_AGE: Final = 86_400.0
 """Seconds behind which the next batch begins another segment: where little happens there is
 something to prune, too."""
@@ -90,7 +94,7 @@ class Writer:
         self._identity = (0, 0)
         self._path = ""
         self._segment = -1
-        self._octets = self._begun = 0
+        self._octets = self._begun = self._room = 0
         self._flying = _batch(first, [])
         self.abandoned: list[Abandoned] = []
         self._batches: SimpleQueue[_Batch | None] = SimpleQueue()
@@ -147,18 +151,27 @@ class Writer:
 
     def _commit(self, lines: bytes) -> None:
         if self._descriptor >= 0:
-            self._disk.write(self._descriptor, lines)
+            self._append(lines)
             return
         copies = self._open()
         self._begun = len(copies)
-        self._disk.write(self._descriptor, copies + lines)
+        self._append(copies + lines)
         self._disk.publish(self._path)
+
+    def _append(self, lines: bytes) -> None:
+        if len(lines) <= self._room:
+            self._disk.write(self._descriptor, lines)
+            self._room -= len(lines)
+        else:
+            # What is not waited for is not helped by room.
+            roomy = self._durable and self._disk.space()[0] > LEAST_FREE
+            self._room = self._disk.write(self._descriptor, lines, ROOM if roomy else b"")
 
     def _open(self) -> bytes:
         """Begin a segment, and return the lines that it begins with."""
         # One that was abandoned may stand there until this one, which has all of it, is written.
         first = self._next - len(self._tail)
-        self._segment, self._octets = first, 0
+        self._segment, self._octets, self._room = first, 0, 0
         self._until = self._clock() + MOST_AGE
         self._path = f"{FOLDER}/{segment_name(first)}"
         self._descriptor = self._disk.create(self._path, durable=self._durable)
@@ -167,6 +180,9 @@ class Writer:
 
     def _leave(self) -> None:
         if self._descriptor >= 0:
+            with contextlib.suppress(OSError):
+                # Where it cannot be, they are in nobody's way.
+                self._disk.trim(self._descriptor)
             self._disk.close(self._descriptor)
             self._descriptor = -1
 

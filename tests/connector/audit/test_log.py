@@ -282,12 +282,13 @@ class Failing(Disk):
         self._maybe("publish")
         super().publish(path)
 
-    def write(self, descriptor: int, octets: bytes) -> None:
+    def write(self, descriptor: int, octets: bytes, room: bytes = b"") -> int:
         if self.fails == "write" and self.short:
             super().write(descriptor, octets[: self.short])
         self._maybe("write")
-        super().write(descriptor, octets)
+        beyond = super().write(descriptor, octets, room)
         self._maybe("sync")
+        return beyond
 
     def put(self, path: str, octets: bytes) -> None:
         self._maybe("put")
@@ -442,9 +443,9 @@ def test_nobody_waits_longer_than_the_deadline(tmp_path: Path) -> None:
             super().__init__(folder)
             self.may_go_on = asyncio.Event()
 
-        def write(self, descriptor: int, octets: bytes) -> None:
+        def write(self, descriptor: int, octets: bytes, room: bytes = b"") -> int:
             asyncio.run_coroutine_threadsafe(self.may_go_on.wait(), self.loop).result()
-            super().write(descriptor, octets)
+            return super().write(descriptor, octets, room)
 
         loop: asyncio.AbstractEventLoop
 

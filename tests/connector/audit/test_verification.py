@@ -128,7 +128,24 @@ def test_a_flipped_bit_in_a_segment_names_its_line(index: int, data: st.DataObje
 @settings(max_examples=40, deadline=None)
 @given(st.sampled_from(sorted(LOG)), st.binary(min_size=1, max_size=40))
 def test_octets_behind_the_end_of_a_file_are_found(path: str, more: bytes) -> None:
-    assert check({**LOG, path: LOG[path] + more}).problems
+    assert check({**LOG, path: LOG[path] + more + b"."}).problems
+
+
+@pytest.mark.parametrize("first", [0, 300, 530])
+def test_zeros_behind_the_last_line_of_a_segment_are_room(first: int) -> None:
+    path = segment_path(first)
+    assert not check({**LOG, path: LOG[path] + bytes(4096)}).problems
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 4095), st.integers(1, 255))
+def test_anything_else_in_that_room_is_found(at: int, octet: int) -> None:
+    path = segment_path(530)
+    room = bytearray(4096)
+    room[at] = octet
+    report = check({**LOG, path: LOG[path] + bytes(room)})
+    assert report.problems
+    assert report.first_bad == 600
 
 
 @settings(max_examples=40, deadline=None)

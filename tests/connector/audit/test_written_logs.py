@@ -103,10 +103,11 @@ class FailingDisk(Disk):
 
     failing = False
 
-    def write(self, descriptor: int, octets: bytes) -> None:
-        super().write(descriptor, octets)
+    def write(self, descriptor: int, octets: bytes, room: bytes = b"") -> int:
+        beyond = super().write(descriptor, octets, room)
         if self.failing:
             raise OSError(errno.EIO, "broken")
+        return beyond
 
 
 @pytest.mark.parametrize("before", [0, 3, 200])
