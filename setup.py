@@ -38,11 +38,13 @@ ROOMS: Final = (
 """Folders whose modules are compiled, but for those that mypyc refuses or gets wrong."""
 MODULES: Final = (
     "connector/audit/evidence.py",
+    "connector/audit/growth.py",
     "connector/audit/ledger.py",
     "connector/audit/log.py",
     "connector/audit/redaction.py",
     "connector/audit/rendering.py",
     "connector/audit/segment.py",
+    "connector/audit/tiles.py",
     "connector/audit/tree.py",
     "connector/audit/writer.py",
     "connector/server/admissions.py",
