@@ -11,7 +11,7 @@ What mypyc 2.4 gets wrong is not given to it:
   ``async with`` is such a place, too.
 - A name that several of a coroutine's handlers give to what they caught is one variable, of the
   first one's type.
-- A constant tuple that begins with a float counts as not set.
+- A constant tuple of floats alone may count as not set.
 
 Modules with any of them stay as they are.
 """
@@ -79,11 +79,15 @@ def _forgets(coroutine: ast.AsyncFunctionDef) -> bool:
             return True
         if isinstance(node, ast.Try | ast.TryStar):
             within = [n for handler in [*node.handlers, *node.finalbody] for n in ast.walk(handler)]
-            if any(isinstance(each, ast.Await | ast.AsyncFor) for each in within):
+            if any(map(_waits, within)):
                 return True
         if isinstance(node, ast.ExceptHandler) and node.name and node.type:
             kinds.setdefault(node.name, set()).add(ast.unparse(node.type))
     return any(len(each) > 1 for each in kinds.values())
+
+
+def _waits(node: ast.AST) -> bool:
+    return isinstance(node, ast.Await | ast.AsyncFor) or bool(getattr(node, "is_async", 0))
 
 
 def _is_unset(node: ast.stmt) -> bool:
@@ -91,10 +95,14 @@ def _is_unset(node: ast.stmt) -> bool:
         isinstance(node, ast.AnnAssign)
         and ast.unparse(node.annotation) == "Final"
         and isinstance(node.value, ast.Tuple)
-        and bool(node.value.elts)
-        and isinstance(node.value.elts[0], ast.Constant)
-        and isinstance(node.value.elts[0].value, float)
+        and not any(map(_is_no_float, node.value.elts))
     )
+
+
+def _is_no_float(item: ast.expr) -> bool:
+    if isinstance(item, ast.Constant):
+        return not isinstance(item.value, float)
+    return not isinstance(item, ast.Starred | ast.UnaryOp | ast.BinOp | ast.Name)
 
 
 def extensions() -> list[object]:

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 MOST_OCTETS: Final = 64 << 20
 MOST_RECORDS: Final = 65_536
 """Of a segment."""
-ROOM: Final = bytes(1 << 20)
-"""What a segment is made longer by, once that from before is written over."""
+ROOM: Final = bytes(1 << 18)
+"""What a segment is made longer by, once that from before is written over: no more than a slow
+disk takes while somebody waits."""
 LEAST_FREE: Final = 64 << 20
 """Octets: where less is free on the disk, none are taken for room."""
 MOST_AGE: Final = 86_400.0
@@ -95,6 +96,10 @@ class Writer:
         self._path = ""
         self._segment = -1
         self._octets = self._begun = self._room = 0
+        self._over = False
+        """The segment is full or old: the next batch begins another one."""
+        self._careful = False
+        """No room since a segment was abandoned, until one ends in order: it may be what failed."""
         self._flying = _batch(first, [])
         self.abandoned: list[Abandoned] = []
         self._batches: SimpleQueue[_Batch | None] = SimpleQueue()
@@ -135,8 +140,7 @@ class Writer:
         del self._tail[: len(self._tail) - self._next % WIDTH]
         self._written(written)
         full = self._octets >= MOST_OCTETS or self._next - self._segment >= MOST_RECORDS
-        if full or self._clock() >= self._until:
-            self._leave()
+        self._over = full or self._clock() >= self._until
 
     def _run(self) -> None:
         while (batch := self._batches.get()) is not None:
@@ -150,9 +154,12 @@ class Writer:
         self._leave()
 
     def _commit(self, lines: bytes) -> None:
-        if self._descriptor >= 0:
+        if self._descriptor >= 0 and not self._over:
             self._append(lines)
             return
+        if self._over:
+            self._leave()
+            self._over = self._careful = False
         copies = self._open()
         self._begun = len(copies)
         self._append(copies + lines)
@@ -164,7 +171,7 @@ class Writer:
             self._room -= len(lines)
         else:
             # What is not waited for is not helped by room.
-            roomy = self._durable and self._disk.space()[0] > LEAST_FREE
+            roomy = self._durable and not self._careful and self._disk.space()[0] > LEAST_FREE
             self._room = self._disk.write(self._descriptor, lines, ROOM if roomy else b"")
 
     def _open(self) -> bytes:
@@ -179,16 +186,17 @@ class Writer:
         return _batch(first, self._tail).lines
 
     def _leave(self) -> None:
-        if self._descriptor >= 0:
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
             with contextlib.suppress(OSError):
                 # Where it cannot be, they are in nobody's way.
-                self._disk.trim(self._descriptor)
-            self._disk.close(self._descriptor)
-            self._descriptor = -1
+                self._disk.trim(descriptor)
+            self._disk.close(descriptor)
 
     def _abandon(self) -> None:
         if self._descriptor < 0:
             return
+        self._careful, self._over = True, False
         if self._octets:
             self.abandoned.append(Abandoned(self._segment, self._octets))
         descriptor, self._descriptor = self._descriptor, -1

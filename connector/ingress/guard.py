@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from connector.ingress.limits import WireLimits
     from connector.steps import RawHeaders
 
-SINGLE: Final = (
+SINGLE: Final[tuple[bytes, ...]] = (
     *(b"host", b"content-length", b"transfer-encoding", b"content-type", b"content-digest"),
     *(b"ucp-agent", b"idempotency-key", b"authorization", b"expect", b"mcp-session-id"),
 )

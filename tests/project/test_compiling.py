@@ -25,7 +25,9 @@ def build() -> dict[str, Any]:
         "async def f():\n async with g():\n  await h()\n",
         "async def f():\n try:\n  await g()\n except A as e:\n  pass\n except B as e:\n  pass\n",
         "class C:\n async def f(self):\n  async with g():\n   pass\n",
-        "A: Final = (0.5, 1)\n",
+        "async def f():\n try:\n  await g()\n except E:\n  [x async for x in h()]\n",
+        "A: Final = (0.5, 1.5)\n",
+        "A: Final = (*(0.5,), -1.5, 1 / 4, B)\n",
     ],
 )
 def test_what_mypyc_gets_wrong_is_left_as_it_is(build: dict[str, Any], source: str) -> None:
@@ -38,7 +40,7 @@ def test_what_mypyc_gets_wrong_is_left_as_it_is(build: dict[str, Any], source: s
         "async def f():\n try:\n  await g()\n except E:\n  raise\n finally:\n  h()\n await h()\n",
         "async def f():\n try:\n  await g()\n except A as e:\n  pass\n except B as o:\n  pass\n",
         "def f():\n try:\n  g()\n except A as e:\n  pass\n except B as e:\n  pass\n",
-        "A: Final[Sequence[float]] = (0.5, 1)\nB: Final = (1, 0.5)\nC: Final = 0.5\nD = ()\n",
+        "A: Final[Sequence[float]] = (0.5,)\nB: Final = (1, 0.5)\nC: Final = 0.5\nD = ()\n",
     ],
 )
 def test_what_it_gets_right_is_compiled(build: dict[str, Any], source: str) -> None:

@@ -97,6 +97,37 @@ def check_signed(folder: Path) -> list[bytes]:
     return entries
 
 
+def test_a_segment_has_room_while_it_is_written_and_none_behind(tmp_path: Path) -> None:
+    async def act(log: AuditLog) -> None:
+        for number in range(40):
+            await log.append(bytes(b"%d" % number) * 4000)
+            (segment,) = (tmp_path / FOLDER).iterdir()
+            octets = segment.read_bytes()
+            lines = read_lines(octets, 0)
+            assert (len(lines.entries), lines.fault) == (number + 1, None)
+            assert len(octets) > lines.octets
+
+    with_log(tmp_path, act)
+    (segment,) = (tmp_path / FOLDER).iterdir()
+    assert segment.read_bytes().endswith(LAST + b"\n")
+
+
+def test_room_that_a_process_left_behind_is_cut_off_and_is_nothing_torn(tmp_path: Path) -> None:
+    with_log(tmp_path, _append_one)
+    (segment,) = (tmp_path / FOLDER).iterdir()
+    whole = segment.read_bytes()
+    segment.write_bytes(whole + bytes(5000))
+
+    async def main() -> None:
+        log = log_in(tmp_path)
+        assert log.open(VERIFIERS).torn == []
+        assert await log.aclose(LAST, 10.0)
+
+    asyncio.run(main())
+    assert segment.read_bytes().startswith(whole)
+    assert check_signed(tmp_path) == [received(1), LAST, LAST]
+
+
 def test_a_record_is_on_disk_when_its_request_goes_on(tmp_path: Path) -> None:
     async def act(log: AuditLog) -> None:
         for number in range(5):
@@ -226,7 +257,7 @@ def test_a_log_of_another_origin_or_key_is_not_gone_on_with(tmp_path: Path) -> N
     other = NoteSigner("shop-2/0", SIGNER.key)
 
     async def as_another() -> None:
-        log = AuditLog(tmp_path, "shop-2/0", [other], resumed=resumed)
+        log = AuditLog(tmp_path, "shop-2/0", [other], resumed=resumed, timeout=15.0)
         log.open([NoteVerifier.parse(other.vkey)])
 
     with pytest.raises(AuditLogError, match="is not ours"):

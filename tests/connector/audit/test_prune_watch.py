@@ -80,7 +80,7 @@ def with_ledger(folder: Path, act: Callable[[Ledger], Coroutine[Any, Any, None]]
     async def main() -> None:
         scribe = Scribe(Redactor("h1", bytes(32)), EvidenceSealer(None), "sha-256:AAAAAAAAAAAAAAAA")
         disk = Disk(folder)
-        log = AuditLog(folder, ORIGIN, [SIGNER], resumed=resumed(scribe), disk=disk)
+        log = AuditLog(folder, ORIGIN, [SIGNER], resumed=resumed(scribe), disk=disk, timeout=15.0)
         recovered = log.open([VERIFIER])
         told = Ledger(
             log,

@@ -55,7 +55,7 @@ def write(
 ) -> None:
     async def main() -> None:
         told = Run()
-        log = AuditLog(folder, ORIGIN, [SIGNER], resumed=told.resumed, disk=disk)
+        log = AuditLog(folder, ORIGIN, [SIGNER], resumed=told.resumed, disk=disk, timeout=15.0)
         found = log.open([VERIFIER])
         log.note(opened(told.next()))
         for orphan in found.orphans:
