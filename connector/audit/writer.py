@@ -170,9 +170,14 @@ class Writer:
             self._disk.write(self._descriptor, lines)
             self._room -= len(lines)
         else:
-            # What is not waited for is not helped by room.
-            roomy = self._durable and not self._careful and self._disk.space()[0] > LEAST_FREE
-            self._room = self._disk.write(self._descriptor, lines, ROOM if roomy else b"")
+            room = ROOM if self._may_have_room(len(lines)) else b""
+            self._room = self._disk.write(self._descriptor, lines, room)
+
+    def _may_have_room(self, octets: int) -> bool:
+        """Whether room helps: not what is not waited for, nor batches that would soon fill it."""
+        if not self._durable or self._careful or octets > len(ROOM) // 4:
+            return False
+        return self._disk.space()[0] > LEAST_FREE
 
     def _open(self) -> bytes:
         """Begin a segment, and return the lines that it begins with."""
