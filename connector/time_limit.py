@@ -14,7 +14,9 @@ _T = TypeVar("_T")
 async def within(seconds: float, awaitable: Awaitable[_T]) -> _T:
     """Return what comes of it; raises TimeoutError, and cancels it, after so many seconds.
 
-    A module that is compiled waits with this: ``setup.py`` says why it holds no ``async with``.
+    What ``asyncio.wait_for`` does from Python 3.12 on; before, that makes a task and may lose what
+    came of it. Modules that are compiled wait with this: ``setup.py`` says why they hold no
+    ``async with``.
     """
     async with asyncio.timeout(seconds):
         return await awaitable

@@ -135,7 +135,9 @@ async def _opened(folder: Path, mode: str) -> AsyncIterator[_Contender]:
 async def opened_log(folder: Path, *, durable: bool) -> AsyncIterator[AuditLog]:
     """Open a new log as the gateway does, and end it in order; raises BenchError."""
     signer = NoteSigner(ORIGIN, Ed25519PrivateKey.generate())
-    log = AuditLog(folder, ORIGIN, [signer], resumed=resumed(SCRIBE), durable=durable)
+    log = AuditLog(
+        folder, ORIGIN, [signer], resumed=resumed(SCRIBE), durable=durable, timeout=_PATIENCE
+    )
     log.open([NoteVerifier.parse(signer.vkey)])
     log.note(SCRIBE.other("opened", origin=ORIGIN, keys={"checkpoint": [signer.vkey]}))
     yield log

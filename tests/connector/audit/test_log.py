@@ -107,9 +107,55 @@ def test_a_segment_has_room_while_it_is_written_and_none_behind(tmp_path: Path) 
             assert (len(lines.entries), lines.fault) == (number + 1, None)
             assert len(octets) > lines.octets
 
-    with_log(tmp_path, act)
+    with_log(tmp_path, act, Spacious(tmp_path))
     (segment,) = (tmp_path / FOLDER).iterdir()
     assert segment.read_bytes().endswith(LAST + b"\n")
+
+
+def _used_and_whole(folder: Path) -> tuple[int, int]:
+    octets = max((folder / FOLDER).iterdir()).read_bytes()
+    return len(octets.rstrip(b"\0")), len(octets)
+
+
+@pytest.mark.parametrize("free", [0, writer.LEAST_FREE])
+def test_where_the_disk_is_low_none_is_taken_for_room(tmp_path: Path, free: int) -> None:
+    async def act(log: AuditLog) -> None:
+        await log.append(received(1))
+        used, whole = _used_and_whole(tmp_path)
+        assert used == whole
+
+    with_log(tmp_path, act, Spacious(tmp_path, free))
+
+
+def test_behind_a_segment_that_failed_none_is_taken_for_room(tmp_path: Path) -> None:
+    class Once(Spacious):
+        failed = False
+
+        def write(self, descriptor: int, octets: bytes, room: bytes = b"") -> int:
+            if room and not self.failed:
+                self.failed = True
+                raise OSError(errno.EDQUOT, "it would fit without")
+            return super().write(descriptor, octets, room)
+
+    async def act(log: AuditLog) -> None:
+        with pytest.raises(AuditUnavailable):
+            await log.append(received(1))
+        await well_again(log)
+        await log.append(received(2))
+        used, whole = _used_and_whole(tmp_path)
+        assert used == whole
+
+    with_log(tmp_path, act, Once(tmp_path))
+
+
+def test_no_room_is_put_behind_a_batch_that_would_soon_fill_it(tmp_path: Path) -> None:
+    async def act(log: AuditLog) -> None:
+        waiting = [log.append(bytes(b"x" * 8000)) for _ in range(10)]
+        await asyncio.gather(*waiting)
+        used, whole = _used_and_whole(tmp_path)
+        assert used == whole > len(writer.ROOM) // 4
+
+    with_log(tmp_path, act, Spacious(tmp_path))
 
 
 def test_room_that_a_process_left_behind_is_cut_off_and_is_nothing_torn(tmp_path: Path) -> None:
@@ -126,6 +172,17 @@ def test_room_that_a_process_left_behind_is_cut_off_and_is_nothing_torn(tmp_path
     asyncio.run(main())
     assert segment.read_bytes().startswith(whole)
     assert check_signed(tmp_path) == [received(1), LAST, LAST]
+
+
+class Spacious(Disk):
+    """A disk of which so many octets are free, whatever machine the tests run on."""
+
+    def __init__(self, folder: Path, free: int = 1 << 40) -> None:
+        super().__init__(folder)
+        self._free = free
+
+    def space(self) -> tuple[int, int]:
+        return self._free, 1 << 41
 
 
 def test_a_record_is_on_disk_when_its_request_goes_on(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from connector.audit.checkpoint import Checkpoint, NoteVerifier, sign_note
@@ -128,7 +128,9 @@ def test_a_flipped_bit_in_a_segment_names_its_line(index: int, data: st.DataObje
 @settings(max_examples=40, deadline=None)
 @given(st.sampled_from(sorted(LOG)), st.binary(min_size=1, max_size=40))
 def test_octets_behind_the_end_of_a_file_are_found(path: str, more: bytes) -> None:
-    assert check({**LOG, path: LOG[path] + more + b"."}).problems
+    # Zeros alone are a segment's room.
+    assume(not path.startswith("segments/") or more.strip(b"\0"))
+    assert check({**LOG, path: LOG[path] + more}).problems
 
 
 @pytest.mark.parametrize("first", [0, 300, 530])
