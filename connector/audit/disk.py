@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import mmap
 import os
 from typing import TYPE_CHECKING, Final
+
+from connector.audit.blocks import BlockFile, write_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,6 +16,8 @@ if TYPE_CHECKING:
 UNPUBLISHED: Final = ".new"
 """Behind the name of a file that is not there yet: a process that ended has left it."""
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+_LARGE: Final = 1 << 16
+"""Octets from which on a file is written past the page cache."""
 Identity = tuple[int, int]
 """The device, and the file's number on it."""
 
@@ -23,6 +28,8 @@ class Disk:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._root = str(folder)
+        self._created: dict[int, BlockFile] = {}
+        self._buffer = mmap.mmap(-1, 1 << 19)
 
     def create(self, path: str, *, durable: bool) -> int:
         """Make a file to be written from its beginning; it stands at its path once published.
@@ -31,7 +38,14 @@ class Disk:
         with fdatasync behind each write, in one system call).
         """
         flags = _NEW | os.O_DSYNC if durable else _NEW
-        return os.open(self._folder / f"{path}{UNPUBLISHED}", flags, 0o600)
+        descriptor = os.open(self._folder / f"{path}{UNPUBLISHED}", flags, 0o600)
+        try:
+            # Through the cache where nobody waits for the disk.
+            self._created[descriptor] = BlockFile(descriptor, direct=durable)
+        except OSError:
+            os.close(descriptor)
+            raise
+        return descriptor
 
     def publish(self, path: str) -> None:
         """Put the file at its path, in place of whatever stood there; that is on disk then."""
@@ -39,24 +53,18 @@ class Disk:
         (self._folder / f"{path}{UNPUBLISHED}").replace(target)
         self._sync_folder(target.parent)
 
-    def write(self, descriptor: int, octets: bytes, room: bytes = b"") -> int:
-        """Write all of it, and behind it ``room`` for what comes next; return how much of that.
+    def write(self, descriptor: int, octets: bytes, room: int = 0) -> int:
+        """Write all of it to a file that was created, and zeros behind; return how many of them.
 
-        It is as much as the disk takes. To write over what stands there costs half of the time,
-        and of the processor's, that it takes to make a file longer.
+        They end with a block, and are at least ``room`` where the disk takes so much. To write over
+        what stands there costs half of the time, and of the processor's, that it takes to make a
+        file longer.
         """
-        written = os.writev(descriptor, (octets, room)) if room else os.write(descriptor, octets)
-        while written < len(octets):
-            # A full disk takes a part of it first, and says so the second time.
-            written += os.write(descriptor, octets[written:])
-        beyond = written - len(octets)
-        if beyond:
-            os.lseek(descriptor, -beyond, os.SEEK_CUR)
-        return beyond
+        return self._created[descriptor].append(octets, room)
 
     def trim(self, descriptor: int) -> None:
         """Take away the zeros behind what was written."""
-        os.ftruncate(descriptor, os.lseek(descriptor, 0, os.SEEK_CUR))
+        self._created[descriptor].trim()
 
     def identity(self, descriptor: int) -> Identity:
         """Return what tells an open file from every other one."""
@@ -72,11 +80,15 @@ class Disk:
         return (found.st_dev, found.st_ino) == identity
 
     def close(self, descriptor: int) -> None:
-        """Close a file."""
+        """Close a file that was created."""
+        self._created.pop(descriptor, None)
         os.close(descriptor)
 
     def put(self, path: str, octets: bytes) -> None:
-        """Write a whole file, whatever stood there; it is on disk after ``settle``."""
+        """Write a whole file, whatever stood there; it is on disk after ``settle``.
+
+        One thread at a time does.
+        """
         target = self._folder / path
         try:
             descriptor = os.open(target, _NEW, 0o600)
@@ -84,7 +96,8 @@ class Disk:
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(target, _NEW, 0o600)
         try:
-            rest = octets
+            done = write_blocks(descriptor, octets, self._buffer) if len(octets) >= _LARGE else 0
+            rest = octets[done:]
             while rest:
                 rest = rest[os.write(descriptor, rest) :]
         finally:

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 MOST_OCTETS: Final = 64 << 20
 MOST_RECORDS: Final = 65_536
 """Of a segment."""
-ROOM: Final = bytes(1 << 18)
-"""What a segment is made longer by, once that from before is written over: no more than a slow
-disk takes while somebody waits."""
+ROOM: Final = 1 << 18
+"""Octets by which a segment is made longer, once those from before are written over: no more than
+a slow disk takes while somebody waits."""
 LEAST_FREE: Final = 64 << 20
 """Octets: where less is free on the disk, none are taken for room."""
 MOST_AGE: Final = 86_400.0
@@ -170,12 +170,12 @@ class Writer:
             self._disk.write(self._descriptor, lines)
             self._room -= len(lines)
         else:
-            room = ROOM if self._may_have_room(len(lines)) else b""
+            room = ROOM if self._may_have_room(len(lines)) else 0
             self._room = self._disk.write(self._descriptor, lines, room)
 
     def _may_have_room(self, octets: int) -> bool:
         """Whether room helps: not what is not waited for, nor batches that would soon fill it."""
-        if not self._durable or self._careful or octets > len(ROOM) // 4:
+        if not self._durable or self._careful or octets > ROOM // 4:
             return False
         return self._disk.space()[0] > LEAST_FREE
 

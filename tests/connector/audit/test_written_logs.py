@@ -103,7 +103,7 @@ class FailingDisk(Disk):
 
     failing = False
 
-    def write(self, descriptor: int, octets: bytes, room: bytes = b"") -> int:
+    def write(self, descriptor: int, octets: bytes, room: int = 0) -> int:
         beyond = super().write(descriptor, octets, room)
         if self.failing:
             raise OSError(errno.EIO, "broken")
