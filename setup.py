@@ -37,6 +37,7 @@ ROOMS: Final = (
 )
 """Folders whose modules are compiled, but for those that mypyc refuses or gets wrong."""
 MODULES: Final = (
+    "connector/audit/blocks.py",
     "connector/audit/evidence.py",
     "connector/audit/growth.py",
     "connector/audit/ledger.py",

@@ -89,11 +89,11 @@ class Disk:
 
         One thread at a time does.
         """
-        target = self._folder / path
+        target = f"{self._root}/{path}"
         try:
             descriptor = os.open(target, _NEW, 0o600)
         except FileNotFoundError:
-            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            (self._folder / path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(target, _NEW, 0o600)
         try:
             done = write_blocks(descriptor, octets, self._buffer) if len(octets) >= _LARGE else 0
