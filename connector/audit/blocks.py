@@ -89,19 +89,21 @@ def write_blocks(descriptor: int, octets: bytes, buffer: mmap.mmap) -> int:
     What is left goes through the cache. ``buffer`` is kept from file to file: memory that is new
     to the process costs more than to copy into it.
     """
-    if len(octets) < BLOCK or not _may_be_direct(descriptor):
+    whole = len(octets) // BLOCK * BLOCK
+    if not whole or not _may_be_direct(descriptor):
         return 0
-    size = min(len(octets), len(buffer)) // BLOCK * BLOCK
-    buffer[:size] = octets[:size]
+    at = 0
     try:
         with memoryview(buffer) as view:
-            written = os.write(descriptor, view[:size])
+            while at < whole:
+                size = min(whole - at, len(buffer))
+                view[:size] = octets[at : at + size]
+                at += os.write(descriptor, view[:size])
     except OSError as error:
         if error.errno != errno.EINVAL:
             raise
-        written = 0
     _through_the_cache(descriptor)
-    return written
+    return at
 
 
 def _may_be_direct(descriptor: int) -> bool:
