@@ -21,6 +21,8 @@ BLOCK: Final = 4096
 """Octets: a multiple of every disk's own block, and what a disk writes whole or not at all."""
 _MOST: Final = 1 << 20
 """Octets of one write."""
+_REFUSED: Final = (errno.EINVAL, errno.EOPNOTSUPP)
+"""How a file system says that it does not write past the cache."""
 _ZEROS: Final = memoryview(mmap.mmap(-1, 16 * BLOCK)).toreadonly()
 
 
@@ -28,6 +30,7 @@ class BlockFile:
     """An open, empty file that is written from its beginning, by one thread at a time.
 
     What the octets leave of their last block is filled with zeros; the next ones are put over them.
+    One that is written past the cache was opened with O_DSYNC.
     """
 
     def __init__(self, descriptor: int, *, direct: bool) -> None:
@@ -39,6 +42,7 @@ class BlockFile:
         """Where the block begins in which the octets end."""
         self._begun = 0
         """How many octets of that block there are; they stand at the buffer's beginning."""
+        self._size = 0
 
     def append(self, octets: bytes, room: int = 0) -> int:
         """Write all of it, and up to ``room`` zeros behind; return how many zeros follow it now.
@@ -66,6 +70,12 @@ class BlockFile:
         while written < size:
             # A full disk takes a part of it first, and says so the second time.
             written += self._write([self._view[written:size]], written)
+        if self._at + written > self._size:
+            self._size = self._at + written
+            if self._direct:
+                # ext4 of Linux 5.5 to 6.6 put the new size on disk after O_DSYNC had seen to it
+                # (commit 91562895f803): without it the octets are not found again.
+                os.fdatasync(self._descriptor)
         whole = end // BLOCK * BLOCK
         self._begun = end - whole
         self._buffer[: self._begun] = self._buffer[whole:end]
@@ -76,7 +86,7 @@ class BlockFile:
         try:
             return os.pwritev(self._descriptor, pieces, self._at + behind)
         except OSError as error:
-            if not self._direct or error.errno != errno.EINVAL:
+            if not self._direct or error.errno not in _REFUSED:
                 raise
             # Larger blocks than these, or a limit that lies within one.
             self._direct = _through_the_cache(self._descriptor)
@@ -98,9 +108,9 @@ def write_blocks(descriptor: int, octets: bytes, buffer: mmap.mmap) -> int:
             while at < whole:
                 size = min(whole - at, len(buffer))
                 view[:size] = octets[at : at + size]
-                at += os.write(descriptor, view[:size])
+                at += os.pwrite(descriptor, view[:size], at)
     except OSError as error:
-        if error.errno != errno.EINVAL:
+        if error.errno not in _REFUSED:
             raise
     _through_the_cache(descriptor)
     return at
@@ -112,7 +122,7 @@ def _may_be_direct(descriptor: int) -> bool:
     try:
         fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | os.O_DIRECT)
     except OSError as error:
-        if error.errno != errno.EINVAL:
+        if error.errno not in _REFUSED:
             raise
         return False
     return True

@@ -97,9 +97,8 @@ class Disk:
             descriptor = os.open(target, _NEW, 0o600)
         try:
             done = write_blocks(descriptor, octets, self._buffer) if len(octets) >= _LARGE else 0
-            rest = octets[done:]
-            while rest:
-                rest = rest[os.write(descriptor, rest) :]
+            while done < len(octets):
+                done += os.pwrite(descriptor, octets[done:], done)
         finally:
             os.close(descriptor)
 

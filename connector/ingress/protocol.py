@@ -268,6 +268,10 @@ class IngressProtocol(HttpToolsProtocol):
         if self._gone or self.transport.is_closing():
             self._phase = _DEAF
             return
+        if self._draining or self._ended:
+            # Since the answer's head was made, which does not say that it is the last one.
+            self._close(linger=False)
+            return
         self._phase = _HEAD
         self._head = None
         self._timed = False
@@ -291,8 +295,7 @@ class IngressProtocol(HttpToolsProtocol):
             return
         self.transport.write(octets)
         self.server_state.total_requests += 1
-        # Who stopped meanwhile was not told that this is the last one.
-        if close or self._draining or self._ended:
+        if close:
             self._close(linger=self._reader.waiting)
 
     async def _write_stream(self, answer: Answer, stream: Stream, head: Head) -> None:

@@ -89,14 +89,30 @@ def test_they_are_kept_where_nobody_waits_for_the_disk(descriptor: int) -> None:
     assert not _is_direct(descriptor)
 
 
-def test_a_file_system_that_refuses_a_direct_write_gets_another_one(
+def test_a_file_that_became_longer_is_synced_once_more(
     descriptor: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _needs_direct(descriptor)
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fdatasync", synced.append)
+    file = BlockFile(descriptor, direct=True)
+    file.append(b"x", BLOCK)
+    assert synced == [descriptor]
+    file.append(b"x" * BLOCK)
+    assert synced == [descriptor]
+    file.append(b"x" * BLOCK)
+    assert synced == [descriptor, descriptor]
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.EOPNOTSUPP])
+def test_a_file_system_that_refuses_a_direct_write_gets_another_one(
+    descriptor: int, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     _needs_direct(descriptor)
 
     def pwritev(to: int, pieces: Sequence[memoryview], at: int) -> int:
         if _is_direct(to):
-            raise OSError(errno.EINVAL, "larger blocks")
+            raise OSError(number, "larger blocks")
         return _REAL(to, pieces, at)
 
     monkeypatch.setattr(os, "pwritev", pwritev)
@@ -147,14 +163,14 @@ def test_a_large_file_that_may_not_be_written_past_the_cache_is_written(
     tmp_path: Path, descriptor: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _needs_direct(descriptor)
-    real = os.write
+    real = os.pwrite
 
-    def write(to: int, octets: bytes) -> int:
+    def pwrite(to: int, octets: bytes, at: int) -> int:
         if _is_direct(to):
             raise OSError(errno.EINVAL, "larger blocks")
-        return real(to, octets)
+        return real(to, octets, at)
 
-    monkeypatch.setattr(os, "write", write)
+    monkeypatch.setattr(os, "pwrite", pwrite)
     buffer = mmap.mmap(-1, 1 << 17)
     assert blocks.write_blocks(descriptor, bytes(1 << 17), buffer) == 0
     Disk(tmp_path).put("other", b"x" * (1 << 17))

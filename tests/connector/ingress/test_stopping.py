@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from connector.ingress.protocol import IngressProtocol
 from tests.connector.ingress.serving import ok, serving, wait_for
 
 if TYPE_CHECKING:
@@ -50,3 +51,25 @@ def test_a_request_that_is_arriving_may_arrive() -> None:
         status, head, body = client.answer()
         assert (status, body) == (200, b"ok")
         assert b"\r\nConnection: close\r\n" in head
+
+
+def test_a_connection_is_closed_behind_an_answer_that_was_begun_before() -> None:
+    body = bytes(32 << 20)
+
+    async def respond(_: Received) -> Answer:
+        return ok(body)
+
+    with serving() as server, server.connect() as slow, server.connect() as idle:
+        idle.send(GET)
+        assert idle.answer()[0] == 200
+        server.handler.respond = respond
+        slow.send(GET)
+        connections = server.server.server_state.connections
+        wait_for(
+            lambda: any(
+                isinstance(each, IngressProtocol) and each.flow.write_paused for each in connections
+            )
+        )
+        server.server.should_exit = True
+        assert idle.rest() == b""
+        assert slow.rest().endswith(body)
