@@ -148,6 +148,19 @@ def test_a_write_that_took_a_part_is_gone_on_with(
     assert _content(descriptor) == octets + bytes(BLOCK - 5)
 
 
+@pytest.mark.parametrize("durable", [True, False])
+def test_a_segment_goes_past_the_cache_where_its_records_are_waited_for(
+    tmp_path: Path, descriptor: int, *, durable: bool
+) -> None:
+    _needs_direct(descriptor)
+    disk = Disk(tmp_path)
+    segment = disk.create("segment", durable=durable)
+    disk.write(segment, b"x")
+    flags = fcntl.fcntl(segment, fcntl.F_GETFL)
+    assert bool(flags & os.O_DIRECT) == bool(flags & os.O_DSYNC) == durable
+    disk.close(segment)
+
+
 @pytest.mark.parametrize(
     "length", [0, 1, (1 << 16) - 1, 1 << 16, (1 << 18) + 77, 1 << 19, (1 << 20) + 1]
 )
