@@ -57,6 +57,15 @@ class BlockFile:
             at += part
         return self._put(octets[at:] if at else octets, room)
 
+    def extend(self, room: int) -> int:
+        """Write up to ``room`` zeros behind the end; return how many follow the octets now.
+
+        ``room`` is a multiple of ``BLOCK``. An error harms nothing that was written before.
+        """
+        written = self._write(_zeros(room), self._size - self._at)
+        self._grow(self._size + written // BLOCK * BLOCK)
+        return self._size - self._at - self._begun
+
     def trim(self) -> None:
         """Take away the zeros at the end."""
         os.ftruncate(self._descriptor, self._at + self._begun)
@@ -70,17 +79,20 @@ class BlockFile:
         while written < size:
             # A full disk takes a part of it first, and says so the second time.
             written += self._write([self._view[written:size]], written)
-        if self._at + written > self._size:
-            self._size = self._at + written
-            if self._direct:
-                # ext4 of Linux 5.5 to 6.6 put the new size on disk after O_DSYNC had seen to it
-                # (commit 91562895f803): without it the octets are not found again.
-                os.fdatasync(self._descriptor)
+        self._grow(self._at + written)
         whole = end // BLOCK * BLOCK
         self._begun = end - whole
         self._buffer[: self._begun] = self._buffer[whole:end]
         self._at += whole
         return written - end
+
+    def _grow(self, size: int) -> None:
+        if size > self._size:
+            self._size = size
+            if self._direct:
+                # ext4 of Linux 5.5 to 6.6 put the new size on disk after O_DSYNC had seen to it
+                # (commit 91562895f803): without it the octets are not found again.
+                os.fdatasync(self._descriptor)
 
     def _write(self, pieces: Sequence[memoryview], behind: int) -> int:
         try:

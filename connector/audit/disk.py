@@ -62,6 +62,10 @@ class Disk:
         """
         return self._created[descriptor].append(octets, room)
 
+    def extend(self, descriptor: int, room: int) -> int:
+        """Write so many zeros behind a file that was created; return how many there are now."""
+        return self._created[descriptor].extend(room)
+
     def trim(self, descriptor: int) -> None:
         """Take away the zeros behind what was written."""
         self._created[descriptor].trim()

@@ -82,6 +82,8 @@ class Evidence:
         self._wake: SimpleQueue[bool] = SimpleQueue()
         self._runner = threading.Thread(target=self._run, name="audit-evidence", daemon=True)
         self.problem: str | None = None
+        self.has_work = False
+        """Something was taken for which to ``wake`` the thread."""
 
     def start(self) -> None:
         """Begin to take records."""
@@ -90,8 +92,8 @@ class Evidence:
     def take(self, written: Written) -> None:
         """Take what is on disk; called on the loop.
 
-        The thread is woken where a bundle is full, or there was nothing to do: each time that it
-        goes to work it takes the interpreter from the loop.
+        There is work where that fills a bundle, or where there was nothing to do: each time that
+        the thread goes to work it takes the interpreter from the loop.
         """
         before = self._written
         idle = before == self._signed_size
@@ -100,7 +102,12 @@ class Evidence:
         self._taken.append(written)
         self._written = before + len(written.records)
         if idle or self._written // WIDTH != before // WIDTH:
-            self._wake.put(True)
+            self.has_work = True
+
+    def wake(self) -> None:
+        """Have the thread go to work; called on the loop."""
+        self.has_work = False
+        self._wake.put(True)
 
     @property
     def waiting(self) -> int:

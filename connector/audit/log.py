@@ -307,6 +307,9 @@ class AuditLog:
         if error is None:
             self._well(batch)
             batch.release(None)
+            if self._evidence.has_work:
+                # Behind those who were just let go: it takes the interpreter from them.
+                self._loop.call_soon(self._evidence.wake)
         else:
             self._ill(batch, error)
             for each in (batch, self._batch):

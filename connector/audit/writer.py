@@ -26,8 +26,11 @@ MOST_OCTETS: Final = 64 << 20
 MOST_RECORDS: Final = 65_536
 """Of a segment."""
 ROOM: Final = 1 << 18
-"""Octets by which a segment is made longer, once those from before are written over: no more than
-a slow disk takes while somebody waits."""
+"""Octets by which a segment is made longer, before those from before are written over: no more
+than a slow disk takes while somebody waits."""
+_LITTLE: Final = ROOM // 2
+"""Octets of room below which more is made as soon as a batch is done: the next one does not wait
+for it, or not for all of it."""
 LEAST_FREE: Final = 64 << 20
 """Octets: where less is free on the disk, none are taken for room."""
 MOST_AGE: Final = 86_400.0
@@ -41,6 +44,10 @@ class _Batch(NamedTuple):
     records: "Sequence[bytes]"
     leaves: "Sequence[bytes]"
     lines: bytes
+
+
+_ROOM_ALONE: Final = _Batch((), (), b"")
+"""Nothing to write: there is time to make room."""
 
 
 class Written(NamedTuple):
@@ -141,9 +148,14 @@ class Writer:
         self._written(written)
         full = self._octets >= MOST_OCTETS or self._next - self._segment >= MOST_RECORDS
         self._over = full or self._clock() >= self._until
+        if self._room < _LITTLE and not self._over and self._room_helps(len(lines)):
+            self._batches.put(_ROOM_ALONE)
 
     def _run(self) -> None:
         while (batch := self._batches.get()) is not None:
+            if batch is _ROOM_ALONE:
+                self._make_room()
+                continue
             try:
                 self._commit(batch.lines)
             except OSError as error:
@@ -170,13 +182,22 @@ class Writer:
             self._disk.write(self._descriptor, lines)
             self._room -= len(lines)
         else:
-            room = ROOM if self._may_have_room(len(lines)) else 0
+            room = ROOM if self._room_helps(len(lines)) and self._is_free() else 0
             self._room = self._disk.write(self._descriptor, lines, room)
 
-    def _may_have_room(self, octets: int) -> bool:
-        """Whether room helps: not what is not waited for, nor batches that would soon fill it."""
-        if not self._durable or self._careful or octets > ROOM // 4:
-            return False
+    def _make_room(self) -> None:
+        try:
+            if self._is_free():
+                self._room = self._disk.extend(self._descriptor, ROOM)
+        except OSError:
+            # What is written does not suffer; should the next batch, it is told.
+            self._careful = True
+
+    def _room_helps(self, octets: int) -> bool:
+        """Not what is not waited for, nor batches that would soon fill it."""
+        return self._durable and not self._careful and octets <= ROOM // 4
+
+    def _is_free(self) -> bool:
         return self._disk.space()[0] > LEAST_FREE
 
     def _open(self) -> bytes:

@@ -78,6 +78,35 @@ def test_a_file_holds_what_was_appended_and_zeros_to_the_end_of_a_block(
         assert _content(file.fileno()) == appended
 
 
+@pytest.mark.parametrize("direct", [True, False])
+def test_zeros_are_put_behind_what_was_written_and_nothing_else_changes(
+    descriptor: int,
+    direct: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    file = BlockFile(descriptor, direct=direct)
+    file.append(b"x" * (BLOCK + 1))
+    assert file.extend(2 * BLOCK) == 3 * BLOCK - 1
+    assert file.extend(BLOCK) == 4 * BLOCK - 1
+    assert _content(descriptor) == b"x" * (BLOCK + 1) + bytes(4 * BLOCK - 1)
+    file.append(b"y")
+    assert _content(descriptor) == b"x" * (BLOCK + 1) + b"y" + bytes(4 * BLOCK - 2)
+    file.trim()
+    assert _content(descriptor) == b"x" * (BLOCK + 1) + b"y"
+
+
+def test_a_disk_that_takes_a_part_of_the_zeros_is_told_where_they_end(
+    descriptor: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = BlockFile(descriptor, direct=False)
+    file.append(b"x")
+    pwritev = os.pwritev
+    monkeypatch.setattr(
+        os, "pwritev", lambda fd, pieces, at: pwritev(fd, [b"".join(pieces)[: BLOCK + 7]], at)
+    )
+    assert file.extend(4 * BLOCK) == 2 * BLOCK - 1
+    assert file.extend(4 * BLOCK) == 3 * BLOCK - 1
+
+
 def test_pages_are_not_kept_where_the_file_system_can_do_without(descriptor: int) -> None:
     _needs_direct(descriptor)
     BlockFile(descriptor, direct=True).append(b"x")

@@ -152,6 +152,70 @@ def test_behind_a_segment_that_failed_none_is_taken_for_room(tmp_path: Path) -> 
     with_log(tmp_path, act, Once(tmp_path))
 
 
+def test_room_is_made_while_nobody_waits(tmp_path: Path) -> None:
+    waited_for: list[int] = []
+    made: list[int] = []
+
+    class Watched(Spacious):
+        def write(self, descriptor: int, octets: bytes, room: int = 0) -> int:
+            waited_for.append(room)
+            return super().write(descriptor, octets, room)
+
+        def extend(self, descriptor: int, room: int) -> int:
+            made.append(room)
+            return super().extend(descriptor, room)
+
+    async def act(log: AuditLog) -> None:
+        for number in range(240):
+            await log.append((b"%d" % (number % 10)) * (writer.ROOM // 32))
+
+    with_log(tmp_path, act, Watched(tmp_path))
+    # But for the segment's first batch, which has to be waited for.
+    assert waited_for == [writer.ROOM] + [0] * (len(waited_for) - 1)
+    assert made == [writer.ROOM] * 7
+
+
+def test_where_room_cannot_be_made_the_log_goes_on_without(tmp_path: Path) -> None:
+    asked: list[int] = []
+
+    class Never(Spacious):
+        def extend(self, descriptor: int, room: int) -> int:
+            asked.append(room)
+            raise OSError(errno.EIO, "not there", str(descriptor))
+
+    async def act(log: AuditLog) -> None:
+        for number in range(60):
+            await log.append(received(number) + b"x" * (writer.ROOM // 40))
+        assert log.failures == 0
+        assert not _has_room(tmp_path)
+
+    with_log(tmp_path, act, Never(tmp_path))
+    assert len(asked) == 1
+    assert len(check_signed(tmp_path)) == 61
+
+
+def test_who_waits_is_let_go_before_evidence_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    wake = evidence.Evidence.wake
+
+    def woken(self: evidence.Evidence) -> None:
+        order.append("woken")
+        wake(self)
+
+    monkeypatch.setattr(evidence.Evidence, "wake", woken)
+
+    async def act(log: AuditLog) -> None:
+        waiters = [log.append(received(number)) for number in range(WIDTH)]
+        waiters[-1].add_done_callback(lambda _: order.append("let go"))
+        await waiters[-1]
+        await asyncio.sleep(0)
+        assert order[-2:] == ["let go", "woken"]
+
+    with_log(tmp_path, act)
+
+
 def test_no_room_is_put_behind_a_batch_that_would_soon_fill_it(tmp_path: Path) -> None:
     async def act(log: AuditLog) -> None:
         waiting = [log.append(bytes(b"x" * 8000)) for _ in range(10)]
