@@ -38,13 +38,14 @@ GATEWAYS: Final = {
     REDIS_PY_TCP: "(d) the same gateway over redis-py: store on TCP",
 }
 ADMITTING: Final = frozenset(GATEWAYS) - {FORWARD}
+THROUGH_REDIS_PY: Final = frozenset({REDIS_PY_UNIX, REDIS_PY_TCP})
 LOGGING: Final = frozenset({WHOLE, WHOLE_OS})
 """Those that also write their audit log and sign their answers."""
 
 _VARIANTS: Final = {
     FORWARD: "forward",
     **dict.fromkeys((UNIX, TCP, EMBEDDED), "unlogged"),
-    **dict.fromkeys((REDIS_PY_UNIX, REDIS_PY_TCP), "redis-py"),
+    **dict.fromkeys(THROUGH_REDIS_PY, "redis-py"),
 }
 _STORE: Final = "store"
 

@@ -40,6 +40,14 @@ class Store(NamedTuple):
         if not _ask(self.path, "FLUSHALL SYNC").startswith(b"+OK"):
             raise BenchError("the store could not be emptied")
 
+    def holds_claims(self) -> bool:
+        """Whether anything is kept in it."""
+        return not _ask(self.path, "DBSIZE").startswith(b":0\r\n")
+
+    def redis_py_clients(self) -> int:
+        """Return how many of its clients say that they are redis-py."""
+        return _ask(self.path, "CLIENT LIST").count(b" lib-name=redis-py")
+
     def seconds(self) -> float:
         """Return its processor seconds."""
         return tree_seconds(self.pid)

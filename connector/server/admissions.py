@@ -60,12 +60,14 @@ def open_client(store: Store) -> StoreClient:
 class Admissions:
     """What all merchants of a process share: the store, the leases, what waits to be settled."""
 
-    def __init__(self, settings: Settings, metrics: Metrics, *, lease: float = LEASE) -> None:
+    def __init__(
+        self, settings: Settings, client: StoreClient, metrics: Metrics, *, lease: float = LEASE
+    ) -> None:
         store = settings.store
         self._settings = settings
         self._metrics = metrics
         self._lease = lease
-        self.client = open_client(store)
+        self.client = client
         self.watch = StoreWatch(self.client)
         self._sealer = Sealer(
             [secret_octets(key.get_secret_value()) for key in store.encryption_keys]

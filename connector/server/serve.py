@@ -18,7 +18,7 @@ from connector.admin.token import TokenFile, TokenFileError
 from connector.admission.claims import LEASE
 from connector.gateway import Gateway
 from connector.ingress.protocol import IngressProtocol
-from connector.server.admissions import Admissions
+from connector.server.admissions import Admissions, open_client
 from connector.server.auditing import open_ledger
 from connector.server.build import build_discovery, build_ingress, build_lane
 from connector.server.clock import WallClock
@@ -84,8 +84,9 @@ async def _serve(
     try:
         asked = faults(os.environ)
         keys = SigningKeys(settings, clock)
-        admissions = Admissions(settings, metrics, lease=asked.lease or LEASE)
-        fleet = build_fleet(settings, admissions.client, clock, metrics)
+        client = open_client(settings.store)
+        admissions = Admissions(settings, client, metrics, lease=asked.lease or LEASE)
+        fleet = build_fleet(settings, client, clock, metrics)
         discovery = build_discovery(settings, clock, fleet, platform_keys.landed)
         metrics.profiles = lambda: discovery.figures
         lanes = {

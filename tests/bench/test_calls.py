@@ -3,9 +3,10 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+from redis import Redis
 
 from bench.baselines import gateway_variant
 from bench.baselines.redis_py import RedisPyClient
@@ -14,12 +15,10 @@ from bench.requests import Platform
 from bench.steps import admission_steps, inner_steps, make_lane
 from bench.stores import Store, embedded
 from connector.audit.ledger import Ledger
-from connector.server import admissions, auditing
+from connector.server import auditing, serve
+from connector.server.admissions import Admissions, open_client
 from connector.store.directory import SOCKET
 from tests.store_servers import running_server
-
-if TYPE_CHECKING:
-    from connector.admission.control import AdmissionControl
 
 
 def test_each_script_is_called_over_both_clients_and_both_sockets(tmp_path: Path) -> None:
@@ -43,6 +42,20 @@ def test_a_store_is_emptied(tmp_path: Path) -> None:
         assert server.ask("DBSIZE") == 0
 
 
+def test_a_store_tells_whether_it_holds_claims_and_who_asks_through_redis_py(
+    tmp_path: Path,
+) -> None:
+    with running_server(tmp_path / "store") as server:
+        store = Store(server.unix_path, server.pid)
+        assert not store.holds_claims()
+        server.ask("SET", "a", "b")
+        assert store.holds_claims()
+        before = store.redis_py_clients()
+        with Redis(unix_socket_path=str(server.unix_path)) as client:
+            client.ping()
+            assert store.redis_py_clients() == before + 1
+
+
 def test_an_embedded_store_is_found_and_leaves_the_contenders_core(tmp_path: Path) -> None:
     cores = {max(os.sched_getaffinity(0))}
     with running_server(tmp_path / "store") as server:
@@ -58,12 +71,11 @@ def test_an_embedded_store_is_found_and_leaves_the_contenders_core(tmp_path: Pat
 @pytest.fixture(autouse=True)
 def _exchanged_parts_go_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(auditing, "Ledger", Ledger)
+    monkeypatch.setattr(serve, "Admissions", Admissions)
+    monkeypatch.setattr(serve, "open_client", open_client)
 
 
-def test_the_variant_over_redis_py_admits_and_settles(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(admissions, "open_client", admissions.open_client)
+def test_the_variant_over_redis_py_admits_and_settles(tmp_path: Path) -> None:
     gateway_variant.exchange("redis-py")
     platform = Platform()
 
@@ -82,8 +94,7 @@ def test_the_variant_over_redis_py_admits_and_settles(
     assert steps == 2
 
 
-def test_the_variant_without_admission_asks_no_store(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admissions, "AdmissionControl", _control_of(admissions))
+def test_the_variant_without_admission_asks_no_store() -> None:
     gateway_variant.exchange("forward")
     platform = Platform()
 
@@ -93,8 +104,3 @@ def test_the_variant_without_admission_asks_no_store(monkeypatch: pytest.MonkeyP
         return len(await admission_steps(lane, await inner_steps(lane, platform, "POST", 3)))
 
     assert asyncio.run(take()) == 1
-
-
-def _control_of(module: Any) -> type[AdmissionControl]:
-    control: type[AdmissionControl] = module.AdmissionControl
-    return control

@@ -22,7 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from canonical import Request
 from connector.gateway import Gateway
-from connector.server.admissions import Admissions
+from connector.server.admissions import Admissions, open_client
 from connector.server.build import build_discovery, build_lane
 from connector.settings.loading import settings_from
 from connector.steps import Received
@@ -101,7 +101,8 @@ async def pipeline(
     shop = merchant.settings(platforms={"registered": [platform.registration()]})
     settings = settings_from(configuration(shop, store={"url": store.url}), folder=Path("/"))
     metrics, (listed,) = Metrics(), settings.merchants
-    discovery, admissions = build_discovery(settings, time.time), Admissions(settings, metrics)
+    discovery = build_discovery(settings, time.time)
+    admissions = Admissions(settings, open_client(settings.store), metrics)
     lane = build_lane(settings, listed, discovery, admissions)
     ledger: Any = ToldLedger()
     await admissions.watch.start()

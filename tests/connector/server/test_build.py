@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from connector.authentication.policy import Policy
-from connector.server.admissions import Admissions
+from connector.server.admissions import Admissions, open_client
 from connector.server.build import build_authenticator, build_discovery, build_lane, build_transport
 from connector.settings.loading import settings_from
 from connector.telemetry.metrics import Metrics
@@ -72,7 +72,7 @@ def test_the_rest_endpoint_can_be_closed(prefix: str, found: bool) -> None:  # n
 def test_observing_is_off_unless_it_is_asked_for_by_its_unsafe_name() -> None:
     configured = settings()
     discovery = build_discovery(configured, lambda: 0.0)
-    admissions = Admissions(configured, Metrics())
+    admissions = Admissions(configured, open_client(configured.store), Metrics())
     assert not build_lane(configured, configured.merchants[0], discovery, admissions).observe
     unsafe = settings({"enforcement": {"signatures": "insecure_observe"}})
     assert build_lane(unsafe, unsafe.merchants[0], discovery, admissions).observe

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from connector.server.admissions import Admissions
+from connector.server.admissions import Admissions, open_client
 from connector.server.build import build_discovery, build_lane
 from connector.server.signing_keys import SigningKeys
 from connector.settings.loading import settings_from
@@ -213,7 +213,7 @@ def test_a_lane_signs_and_publishes_as_its_merchant_wants(tmp_path: Path) -> Non
     configured = settings(tmp_path, {}, {"responses": {"sign": False}})
     keys = SigningKeys(configured, Clock())
     discovery = build_discovery(configured, Clock())
-    admissions = Admissions(configured, Metrics())
+    admissions = Admissions(configured, open_client(configured.store), Metrics())
     signing, silent = (
         build_lane(configured, each, discovery, admissions, keys.of(each))
         for each in configured.merchants
