@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from cryptography.hazmat.backends.openssl import backend
 
-from connector import gateway
+from connector import es256, gateway
 
 PACKAGES: Final = {"nginx": "nginx-light", "wrk": "wrk", "openssl": "openssl"}
 """The Debian package of each tool that no run does without."""
@@ -105,6 +105,7 @@ def versions(store_binary: str) -> dict[str, str]:
         "Python": platform.python_version() + ("" if _optimised() else ", built unoptimised"),
         "the gateway": "compiled by mypyc" if _compiled() else "not compiled",
         "OpenSSL in Python": backend.openssl_version_text().removeprefix("OpenSSL "),
+        "AWS-LC in Python": _aws_lc(),
         "openssl speed": _version(["openssl", "version"]),
         "nginx": _version(["nginx", "-v"]),
         "wrk": _version(["wrk", "-v"]),
@@ -119,6 +120,10 @@ def versions(store_binary: str) -> dict[str, str]:
 def _compiled() -> bool:
     """Whether the gateway is what ``make compiled`` made; see docs/performance.md."""
     return not str(gateway.__file__).endswith(".py")
+
+
+def _aws_lc() -> str:
+    return f"awscrt {version('awscrt')}" if es256.library() else "not there"
 
 
 def _optimised() -> bool:

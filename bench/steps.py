@@ -16,12 +16,13 @@ import uvloop
 from bench.gateways import gateway_settings
 from bench.load import CONNECTIONS
 from bench.results import Step
-from canonical import Request, load_key, signature_base
+from canonical import Request, signature_base
+from connector import es256
 from connector.audit.redaction import EvidenceSealer, Redactor
 from connector.audit.rendering import Scribe
 from connector.authentication.body import check_body
 from connector.authentication.permission import permit
-from connector.server.admissions import Admissions
+from connector.server import serve
 from connector.server.build import build_discovery, build_lane
 from connector.settings.loading import settings_from
 from connector.steps import Admission, Answer, Operation, Received
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from bench.requests import Platform
     from connector.gateway import Lane
+    from connector.server.admissions import Admissions
     from connector.steps import Caller
     from connector.transports.rest import RestTransport
 
@@ -105,7 +107,9 @@ def make_lane(platform: Platform, merchant_port: int, store_url: str) -> tuple[L
     document = gateway_settings(1, 2, merchant_port, platform, Path(), store_url)
     settings = settings_from(document, folder=Path.cwd())
     merchant, discovery = settings.merchants[0], build_discovery(settings, time.time)
-    admissions = Admissions(settings, Metrics())
+    parts = vars(serve)  # where a variant of the gateway exchanges them
+    client = parts["open_client"](settings.store)
+    admissions: Admissions = parts["Admissions"](settings, client, Metrics())
     return build_lane(settings, merchant, discovery, admissions), admissions
 
 
@@ -132,7 +136,7 @@ async def inner_steps(
     signatures = [found.signatures[0] for _, found in examined]
     signed = list(zip((one.request for one in received), signatures, strict=True))
     seconds["signature base"], bases = _timed(lambda pair: signature_base(*pair), signed)
-    key = load_key(platform.public_jwk())
+    key = es256.load_key(platform.public_jwk())
     values = [signature.value for signature in signatures]
     seconds["ECDSA P-256"], _ = _timed(
         lambda pair: key.verify(*pair), list(zip(values, bases, strict=True))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from canonical.errors import AlgorithmUnsupported, CanonicalError, DuplicateKey, KeyNotFound
@@ -11,6 +11,7 @@ from canonical.keys import Key, load_key, serves_signatures
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+Load = Callable[[Mapping[str, Any]], Key]
 # One kid names one key. A stranger's set may repeat it, but not make us load a thousand keys.
 _MAX_ENTRIES_PER_KID: Final = 16
 
@@ -18,10 +19,11 @@ _MAX_ENTRIES_PER_KID: Final = 16
 class _Entry:
     """One JWK of a set, loaded when it is first wanted: a stranger's set may be long."""
 
-    __slots__ = ("_jwk", "_key", "_reason")
+    __slots__ = ("_jwk", "_key", "_load", "_reason")
 
-    def __init__(self, jwk: Mapping[str, Any]) -> None:
+    def __init__(self, jwk: Mapping[str, Any], load: Load) -> None:
         self._jwk = jwk
+        self._load = load
         self._key: Key | None = None
         self._reason: str | None = None
 
@@ -33,7 +35,7 @@ class _Entry:
         """Return the key, or None and why it is unusable."""
         if self._key is None and self._reason is None:
             try:
-                self._key = load_key(self._jwk)
+                self._key = self._load(self._jwk)
             except CanonicalError as error:
                 self._reason = str(error)
         return self._key, self._reason
@@ -44,15 +46,16 @@ class KeySet:
 
     Entries that are not for signatures (``use``, ``key_ops``) or are no objects are left out.
     Iterating yields every usable key in the order of the set, one that is listed twice only once.
+    ``load`` makes a key of a JWK, or raises CanonicalError.
     """
 
-    def __init__(self, jwks: Sequence[object]) -> None:
+    def __init__(self, jwks: Sequence[object], load: Load = load_key) -> None:
         self._entries: list[_Entry] = []
         self._by_kid: dict[str, list[_Entry]] = {}
         self._found: dict[str, Key] = {}
         for jwk in jwks:
             if isinstance(jwk, Mapping) and serves_signatures(jwk):
-                entry = _Entry(jwk)
+                entry = _Entry(jwk, load)
                 self._entries.append(entry)
                 kid = jwk.get("kid")
                 if isinstance(kid, str):
@@ -113,13 +116,13 @@ class KeySet:
                 yield key
 
 
-def load_key_set(document: object) -> KeySet:
+def load_key_set(document: object, load: Load = load_key) -> KeySet:
     """Return the set in a parsed ``{"keys": [...]}`` or list of JWKs (RFC 7517 section 5).
 
     One bad entry never voids the set: it is unusable, and ``KeySet.get`` says so. CanonicalError
-    only where the document is neither of the two.
+    only where the document is neither of the two. ``load`` makes a key of a JWK.
     """
     jwks = document.get("keys") if isinstance(document, Mapping) else document
     if not isinstance(jwks, (list, tuple)):
         raise CanonicalError("a key set is a list of keys, or an object that has one as keys")
-    return KeySet(jwks)
+    return KeySet(jwks, load)

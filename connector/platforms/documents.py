@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
-from canonical import KeySet, load_key_set
 from connector.errors import Refusal
+from connector.es256 import load_key_set
 from connector.platforms.freshness import Life, ended, life
 
 if TYPE_CHECKING:
+    from canonical import KeySet
     from connector.egress.fetch import FetchedDocument
     from connector.egress.urls import ProfileUrl
 
@@ -38,7 +39,7 @@ class Profile(NamedTuple):
     url: ProfileUrl
     version: str
     """Empty where a document of another kind states none."""
-    keys: KeySet
+    keys: "KeySet"
     fetched_at: float
     """When it was asked for: its life counts from here."""
     received_at: float

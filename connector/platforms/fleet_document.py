@@ -21,9 +21,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from canonical import load_key_set
 from connector.egress.urls import DocumentKind, normalise
 from connector.errors import Refusal
+from connector.es256 import load_key_set
 from connector.platforms.documents import Profile
 from connector.platforms.freshness import CEILING_DISCOVERED, CEILING_REGISTERED, MAX_STALE, Life
 

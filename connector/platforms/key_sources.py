@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from canonical import load_key_set
 from connector.egress.urls import DocumentKind, normalise
 from connector.errors import Refusal
+from connector.es256 import load_key_set
 from connector.platforms.documents import (
     Profile,
     checked_version,

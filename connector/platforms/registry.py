@@ -5,10 +5,11 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from canonical import CanonicalError, KeySet, load_key, load_key_set
+from canonical import CanonicalError, KeySet, load_key
 from canonical.base64 import decode_url
 from connector.egress.urls import normalise
 from connector.errors import Refusal
+from connector.es256 import load_key_set
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from canonical import CanonicalError, load_key, thumbprint
+from canonical import CanonicalError, thumbprint
 from canonical.base64 import encode_url
+from connector.es256 import load_key
 from connector.signing.key_ring import LEAD, SigningKey, signing_key
 
 if TYPE_CHECKING:
