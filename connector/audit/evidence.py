@@ -18,6 +18,7 @@ from connector.audit.checkpoint import Checkpoint, sign_note
 from connector.audit.segment import FOLDER, segment_name
 from connector.audit.tiles import WIDTH
 from connector.audit.writer import MOST_AGE
+from connector.background import give_way
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -126,6 +127,7 @@ class Evidence:
         return not self._runner.is_alive() and self.problem is None
 
     def _run(self) -> None:
+        give_way()
         going = True
         while going or self.problem is not None:
             late = self._written != self._signed_size

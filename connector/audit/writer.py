@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from connector.audit.segment import FOLDER, line, segment_name
 from connector.audit.tiles import WIDTH
 from connector.audit.tree import leaf_hash
+from connector.background import give_way
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -152,6 +153,7 @@ class Writer:
             self._batches.put(_ROOM_ALONE)
 
     def _run(self) -> None:
+        give_way()
         while (batch := self._batches.get()) is not None:
             if batch is _ROOM_ALONE:
                 self._make_room()

@@ -14,6 +14,8 @@ from functools import lru_cache
 from json.encoder import encode_basestring_ascii as quoted
 from typing import TYPE_CHECKING, Final
 
+from connector.background import give_way
+
 if TYPE_CHECKING:
     from connector.errors import Refusal
     from connector.steps import Caller
@@ -135,6 +137,7 @@ class DecisionLog:
         self._writer.join(timeout=1.0)
 
     def _run(self) -> None:
+        give_way()
         while not self._closing.wait(_INTERVAL):
             self._flush()
         self._flush()
