@@ -44,6 +44,7 @@ class _Curve(NamedTuple):
     algorithm: str
     signature_algorithm: str
     size: int
+    prime: bytes
     order: bytes
     curve: ec.EllipticCurve
     scheme: ec.ECDSA
@@ -54,6 +55,7 @@ _CURVES: Final = {
         "ES256",
         "ecdsa-p256-sha256",
         32,
+        bytes.fromhex("FFFFFFFF00000001000000000000000000000000FFFFFFFFFFFFFFFFFFFFFFFF"),
         P256_ORDER,
         ec.SECP256R1(),
         ec.ECDSA(hashes.SHA256()),
@@ -62,6 +64,10 @@ _CURVES: Final = {
         "ES384",
         "ecdsa-p384-sha384",
         48,
+        bytes.fromhex(
+            "FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF"
+            "FFFFFFFFFFFFFFFEFFFFFFFF0000000000000000FFFFFFFF"
+        ),
         P384_ORDER,
         ec.SECP384R1(),
         ec.ECDSA(hashes.SHA384()),
@@ -122,7 +128,11 @@ class _EllipticKey(Key):
 
     def __init__(self, jwk: Mapping[str, Any], curve: _Curve) -> None:
         # RFC 7518 section 6.2.1: every coordinate has the full size of the field.
-        x, y = (int.from_bytes(_octets(jwk, name, curve.size)) for name in ("x", "y"))
+        point = [_octets(jwk, name, curve.size) for name in ("x", "y")]
+        if max(point) >= curve.prime:
+            # OpenSSL reduces it: one key would have two thumbprints.
+            raise CanonicalError("the key's point is not on its curve")
+        x, y = map(int.from_bytes, point)
         numbers = ec.EllipticCurvePublicNumbers(x, y, curve.curve)
         try:
             self._public = numbers.public_key()

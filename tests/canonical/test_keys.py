@@ -85,6 +85,20 @@ def test_other_data_another_signature_or_another_length_does_not_verify(
             key.verify(bad, data)
 
 
+@pytest.mark.parametrize("x", [0, 5, 6, 8])
+def test_a_coordinate_has_one_spelling(x: int) -> None:
+    """OpenSSL takes x and x + p for one point; the key would have two thumbprints."""
+    prime = 2**256 - 2**224 + 2**192 + 2**96 - 1
+    b = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
+    # FIPS 186-4 appendix D.1.2.3; the prime is 3 modulo 4.
+    y = pow(x**3 - 3 * x + b, (prime + 1) // 4, prime)
+    jwk = {"kty": "EC", "crv": "P-256", "x": encode_url(x.to_bytes(32)), "y": ""}
+    jwk["y"] = encode_url(y.to_bytes(32))
+    load_key(jwk)
+    with pytest.raises(CanonicalError, match="not on its curve"):
+        load_key({**jwk, "x": encode_url((x + prime).to_bytes(32))})
+
+
 def test_r_and_s_must_be_in_range() -> None:
     key = load_key(P256)
     signature = key.sign(b"data")
