@@ -12,14 +12,13 @@ from __future__ import annotations
 import sys
 from functools import cache
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
-    PublicFormat,
 )
 
 import canonical
@@ -32,18 +31,23 @@ if TYPE_CHECKING:
 
     from canonical import KeySet
 
+_SUBJECT_PUBLIC_KEY_INFO: Final = bytes.fromhex(
+    "3059301306072A8648CE3D020106082A8648CE3D03010703420004"
+)
+"""What stands before x and y of a point on P-256 (RFC 5480 section 2)."""
+
 
 @cache
 def library() -> Any:
     """Return the package's class of keys, or None where there is none to use.
 
-    It is loaded with the first key: that takes as long as a command that needs no key.
+    A gateway loads it at start, and commands with their first key: it takes 30 to 60 ms.
     """
     if sys.platform != "linux":
         return None
     try:
         from awscrt.crypto import EC  # noqa: PLC0415 - not there for every processor
-    except ImportError:
+    except (ImportError, OSError):  # the latter where the process may open no more files
         return None
     return EC
 
@@ -73,19 +77,21 @@ class _Es256Key(Key):
 def load_key(jwk: Mapping[str, Any]) -> Key:
     """Return the key that a JWK describes, and raise, as ``canonical.load_key`` does."""
     key = canonical.load_key(jwk)
-    return key if key.algorithm != "ES256" or library() is None else _Es256Key(key, jwk)
+    if key.algorithm != "ES256" or library() is None:
+        return key
+    try:
+        return _Es256Key(key, jwk)
+    except RuntimeError:  # which is how it says that it does not take a key, or is out of memory
+        return key
 
 
 def load_key_set(document: object) -> KeySet:
     """Return the set of such keys, as ``canonical.load_key_set`` does."""
-    library()  # the keys are loaded when a request wants them
     return canonical.load_key_set(document, load_key)
 
 
 def _public(jwk: Mapping[str, Any]) -> bytes:
-    x, y = (int.from_bytes(decode_url(jwk[name])) for name in ("x", "y"))
-    public = ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()
-    return public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return _SUBJECT_PUBLIC_KEY_INFO + decode_url(jwk["x"]) + decode_url(jwk["y"])
 
 
 def _private(jwk: Mapping[str, Any]) -> bytes:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import uvicorn
 
+from connector import es256
 from connector.admin.health import Health
 from connector.admin.listener import admin_application
 from connector.admin.token import TokenFile, TokenFileError
@@ -83,6 +84,9 @@ async def _serve(
     platform_keys = PlatformKeys(settings)
     try:
         asked = faults(os.environ)
+        # Before there is a request that would wait for it.
+        if es256.library() is None:
+            _logger.info("AWS-LC is not there: OpenSSL checks and signs ES256, in more time")
         keys = SigningKeys(settings, clock)
         client = open_client(settings.store)
         admissions = Admissions(settings, client, metrics, lease=asked.lease or LEASE)

@@ -27,13 +27,15 @@ SAYS = st.binary(max_size=100)
 needs_aws_lc = pytest.mark.skipif(es256.library() is None, reason="awscrt is not there")
 
 
-@pytest.fixture
-def without_aws_lc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+@pytest.fixture(params=[ImportError, OSError])
+def without_aws_lc(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
     found = builtins.__import__
 
     def find(name: str, *rest: Any) -> Any:
         if name.startswith("awscrt"):
-            raise ImportError(name)
+            raise request.param(name)
         return found(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", find)
@@ -158,6 +160,20 @@ def test_without_the_package_the_keys_are_canonicals() -> None:
     assert type(own) is type(other)
     (of_set,) = es256.load_key_set([public(P256)])
     assert type(of_set) is type(other)
+
+
+def test_a_key_that_the_package_does_not_take_is_canonicals(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Refusing:
+        @staticmethod
+        def new_key_from_der_data(_: bytes) -> None:
+            raise RuntimeError("7178 AWS_ERROR_CAL_UNSUPPORTED_KEY_FORMAT")
+
+    monkeypatch.setattr(es256, "library", lambda: Refusing)
+    own, other = pair(P256)
+    assert type(own) is type(other)
+    assert verdict(own, other.sign(b"x"), b"x") == "valid"
 
 
 def test_on_other_systems_it_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
