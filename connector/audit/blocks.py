@@ -79,7 +79,7 @@ class BlockFile:
         while written < size:
             # A full disk takes a part of it first, and says so the second time.
             written += self._write([self._view[written:size]], written)
-        self._grow(self._at + written)
+        self._grow((self._at + written) // BLOCK * BLOCK)
         whole = end // BLOCK * BLOCK
         self._begun = end - whole
         self._buffer[: self._begun] = self._buffer[whole:end]
@@ -88,11 +88,11 @@ class BlockFile:
 
     def _grow(self, size: int) -> None:
         if size > self._size:
-            self._size = size
             if self._direct:
                 # ext4 of Linux 5.5 to 6.6 put the new size on disk after O_DSYNC had seen to it
                 # (commit 91562895f803): without it the octets are not found again.
                 os.fdatasync(self._descriptor)
+            self._size = size
 
     def _write(self, pieces: Sequence[memoryview], behind: int) -> int:
         try:

@@ -318,6 +318,7 @@ class AuditLog:
             self._gather()
         elif not self._batch.records:
             self._idle.set()
+            self._writer.spare()
 
     def _well(self, batch: _Batch) -> None:
         self.commits += 1

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from connector.audit.segment import FOLDER, line, segment_name
 from connector.audit.tiles import WIDTH
 from connector.audit.tree import leaf_hash
-from connector.background import give_way
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,8 +29,7 @@ ROOM: Final = 1 << 18
 """Octets by which a segment is made longer, before those from before are written over: no more
 than a slow disk takes while somebody waits."""
 _LITTLE: Final = ROOM // 2
-"""Octets of room below which more is made as soon as a batch is done: the next one does not wait
-for it, or not for all of it."""
+"""Octets of room below which more is made when there is nothing to write."""
 LEAST_FREE: Final = 64 << 20
 """Octets: where less is free on the disk, none are taken for room."""
 MOST_AGE: Final = 86_400.0
@@ -149,11 +147,17 @@ class Writer:
         self._written(written)
         full = self._octets >= MOST_OCTETS or self._next - self._segment >= MOST_RECORDS
         self._over = full or self._clock() >= self._until
-        if self._room < _LITTLE and not self._over and self._room_helps(len(lines)):
+
+    def spare(self) -> None:
+        """Hear that there is nothing to write; called on the loop behind ``land``.
+
+        Whoever comes while room is made waits less than one in whose write it is made.
+        """
+        lines = len(self._flying.lines)
+        if self._room < _LITTLE and not self._over and self._room_helps(lines):
             self._batches.put(_ROOM_ALONE)
 
     def _run(self) -> None:
-        give_way()
         while (batch := self._batches.get()) is not None:
             if batch is _ROOM_ALONE:
                 self._make_room()

@@ -107,6 +107,25 @@ def test_a_disk_that_takes_a_part_of_the_zeros_is_told_where_they_end(
     assert file.extend(4 * BLOCK) == 3 * BLOCK - 1
 
 
+def test_a_length_that_could_not_be_synced_does_not_count(
+    descriptor: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _needs_direct(descriptor)
+    file = BlockFile(descriptor, direct=True)
+    file.append(b"x")
+    synced: list[int] = []
+
+    def fail(_: int) -> None:
+        raise OSError(errno.EIO, "not there")
+
+    monkeypatch.setattr(os, "fdatasync", fail)
+    with pytest.raises(OSError, match="not there"):
+        file.extend(2 * BLOCK)
+    monkeypatch.setattr(os, "fdatasync", synced.append)
+    file.append(b"y" * BLOCK)
+    assert synced == [descriptor]
+
+
 def test_pages_are_not_kept_where_the_file_system_can_do_without(descriptor: int) -> None:
     _needs_direct(descriptor)
     BlockFile(descriptor, direct=True).append(b"x")
