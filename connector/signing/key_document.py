@@ -145,27 +145,33 @@ def new_private_jwk(algorithm: str) -> dict[str, Any]:
 
     Such a kid is unique without anybody keeping count, it cannot be that of a key which the
     merchant publishes himself unless it is that very key, and the Web Bot Auth directory asks for
-    it (draft-meunier-webbotauth-httpsig-protocol, section "Key Distribution and Discovery").
+    it (draft-meunier-webbotauth-httpsig-protocol, section "Key Distribution and Discovery"). None
+    begins with a hyphen: a command would take it for an option.
     """
+    jwk = _new_pair(algorithm)
+    while (kid := thumbprint(jwk)).startswith("-"):
+        jwk = _new_pair(algorithm)
+    return {**jwk, "kid": kid, "alg": algorithm, "use": "sig"}
+
+
+def _new_pair(algorithm: str) -> dict[str, str]:
     if algorithm == "EdDSA":
         edwards = Ed25519PrivateKey.generate()
-        jwk = {
+        return {
             "kty": "OKP",
             "crv": "Ed25519",
             "x": encode_url(edwards.public_key().public_bytes_raw()),
             "d": encode_url(edwards.private_bytes_raw()),
         }
-    else:
-        name, curve, size = _CURVES[algorithm]
-        numbers = ec.generate_private_key(curve).private_numbers()
-        jwk = {
-            "kty": "EC",
-            "crv": name,
-            "x": encode_url(numbers.public_numbers.x.to_bytes(size)),
-            "y": encode_url(numbers.public_numbers.y.to_bytes(size)),
-            "d": encode_url(numbers.private_value.to_bytes(size)),
-        }
-    return {**jwk, "kid": thumbprint(jwk), "alg": algorithm, "use": "sig"}
+    name, curve, size = _CURVES[algorithm]
+    numbers = ec.generate_private_key(curve).private_numbers()
+    return {
+        "kty": "EC",
+        "crv": name,
+        "x": encode_url(numbers.public_numbers.x.to_bytes(size)),
+        "y": encode_url(numbers.public_numbers.y.to_bytes(size)),
+        "d": encode_url(numbers.private_value.to_bytes(size)),
+    }
 
 
 def _signing_key(entry: object) -> SigningKey:

@@ -196,6 +196,15 @@ def test_revoking_a_successor_tells_of_the_next_one(keys: Command) -> None:
     assert old.retired == fresh.active
 
 
+def test_a_kid_that_begins_with_a_hyphen_is_given_behind_two(keys: Command) -> None:
+    keys("generate")
+    stored = json.loads(keys.path.read_bytes())
+    stored["keys"][0]["kid"] = "-1"
+    keys.path.write_text(json.dumps(stored))
+    assert main(["keys", "revoke", "-c", str(keys.config), "--", "-1"]) == 0
+    assert load_keys(keys.path)[0].revoked is not None
+
+
 def test_a_kid_may_be_shortened_as_long_as_it_is_one(keys: Command) -> None:
     keys("generate")
     stored = json.loads(keys.path.read_bytes())

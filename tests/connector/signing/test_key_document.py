@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from canonical import load_key
+from connector.signing import key_document
 from connector.signing.key_document import (
     ALGORITHMS,
     KeyFileError,
@@ -242,3 +243,9 @@ def test_an_unknown_kid_is_refused(action: Any) -> None:
 
 def test_a_new_key_loads_in_canonical_too() -> None:
     assert load_key(new_private_jwk("EdDSA")).algorithm == "Ed25519"
+
+
+def test_no_new_kid_begins_as_an_option_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    kids = iter(["-1", "--help", "a-1"])
+    monkeypatch.setattr(key_document, "thumbprint", lambda _: next(kids))
+    assert new_private_jwk("ES256")["kid"] == "a-1"
