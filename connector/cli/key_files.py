@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from canonical import CanonicalError, load_key
-from canonical.base64 import encode_url
 from connector.cli.failure import CommandError
+from connector.signing.key_document import private_jwk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
 
     from canonical import Key
 
-_CURVES: Final = {"secp256r1": ("P-256", 32), "secp384r1": ("P-384", 48)}
 # What makes the key; a file may say more about it (its state, when it was made).
 _OF_A_KEY: Final = ("kid", "kty", "crv", "alg", "x", "y", "d")
 
@@ -78,22 +75,7 @@ def _from_json(data: bytes, kid: str | None) -> dict[str, Any]:
 
 
 def _from_pem(data: bytes, passphrase: Callable[[], bytes] | None) -> dict[str, Any]:
-    key = _open_pem(data, passphrase)
-    if isinstance(key, Ed25519PrivateKey):
-        point = encode_url(key.public_key().public_bytes_raw())
-        secret = encode_url(key.private_bytes_raw())
-        return {"kty": "OKP", "crv": "Ed25519", "x": point, "d": secret}
-    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name not in _CURVES:
-        raise ValueError("the key is neither P-256 nor P-384 nor Ed25519")
-    crv, size = _CURVES[key.curve.name]
-    numbers = key.private_numbers()
-    return {
-        "kty": "EC",
-        "crv": crv,
-        "x": encode_url(numbers.public_numbers.x.to_bytes(size)),
-        "y": encode_url(numbers.public_numbers.y.to_bytes(size)),
-        "d": encode_url(numbers.private_value.to_bytes(size)),
-    }
+    return private_jwk(_open_pem(data, passphrase))
 
 
 def _open_pem(data: bytes, passphrase: Callable[[], bytes] | None) -> PrivateKeyTypes:

@@ -24,13 +24,14 @@ from connector.signing.key_ring import LEAD, SigningKey, signing_key
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+
 Document = dict[str, Any]
 """A key file's content. It holds secrets: never show it."""
 
-_CURVES: Final[dict[str, tuple[str, ec.EllipticCurve, int]]] = {
-    "ES256": ("P-256", ec.SECP256R1(), 32),
-    "ES384": ("P-384", ec.SECP384R1(), 48),
-}
+_CURVES: Final[dict[str, ec.EllipticCurve]] = {"ES256": ec.SECP256R1(), "ES384": ec.SECP384R1()}
+_NAMES: Final = {"secp256r1": ("P-256", 32), "secp384r1": ("P-384", 48)}
+"""What JWKs call a curve, and the octets of a coordinate."""
 ALGORITHMS: Final = (*_CURVES, "EdDSA")
 """What a new key may be for. The protocol asks every platform for ES256 and for no other."""
 
@@ -148,23 +149,25 @@ def new_private_jwk(algorithm: str) -> dict[str, Any]:
     it (draft-meunier-webbotauth-httpsig-protocol, section "Key Distribution and Discovery"). None
     begins with a hyphen: a command would take it for an option.
     """
-    jwk = _new_pair(algorithm)
+    jwk = private_jwk(_new_key(algorithm))
     while (kid := thumbprint(jwk)).startswith("-"):
-        jwk = _new_pair(algorithm)
+        jwk = private_jwk(_new_key(algorithm))
     return {**jwk, "kid": kid, "alg": algorithm, "use": "sig"}
 
 
-def _new_pair(algorithm: str) -> dict[str, str]:
-    if algorithm == "EdDSA":
-        edwards = Ed25519PrivateKey.generate()
+def private_jwk(key: PrivateKeyTypes) -> dict[str, str]:
+    """Return the members that make a key's private JWK; ValueError for a key of another kind."""
+    if isinstance(key, Ed25519PrivateKey):
         return {
             "kty": "OKP",
             "crv": "Ed25519",
-            "x": encode_url(edwards.public_key().public_bytes_raw()),
-            "d": encode_url(edwards.private_bytes_raw()),
+            "x": encode_url(key.public_key().public_bytes_raw()),
+            "d": encode_url(key.private_bytes_raw()),
         }
-    name, curve, size = _CURVES[algorithm]
-    numbers = ec.generate_private_key(curve).private_numbers()
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name not in _NAMES:
+        raise ValueError("the key is neither P-256 nor P-384 nor Ed25519")
+    name, size = _NAMES[key.curve.name]
+    numbers = key.private_numbers()
     return {
         "kty": "EC",
         "crv": name,
@@ -172,6 +175,12 @@ def _new_pair(algorithm: str) -> dict[str, str]:
         "y": encode_url(numbers.public_numbers.y.to_bytes(size)),
         "d": encode_url(numbers.private_value.to_bytes(size)),
     }
+
+
+def _new_key(algorithm: str) -> PrivateKeyTypes:
+    if algorithm == "EdDSA":
+        return Ed25519PrivateKey.generate()
+    return ec.generate_private_key(_CURVES[algorithm])
 
 
 def _signing_key(entry: object) -> SigningKey:
