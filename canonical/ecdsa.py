@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from canonical.base64 import decode_url
 from canonical.errors import SignatureInvalid
@@ -28,9 +27,9 @@ P384_ORDER: Final = bytes.fromhex(
     "C7634D81F4372DDF581A0DB248B0A77AECEC196ACCC52973"
 )
 """The orders of the curves' groups, each as many octets long as r and s are."""
-_CURVES: Final[dict[str, tuple[ec.EllipticCurve, int]]] = {
-    "ES256": (ec.SECP256R1(), 32),
-    "ES384": (ec.SECP384R1(), 48),
+_CURVES: Final[dict[str, tuple[ec.EllipticCurve, bytes]]] = {
+    "ES256": (ec.SECP256R1(), P256_ORDER),
+    "ES384": (ec.SECP384R1(), P384_ORDER),
 }
 
 
@@ -38,16 +37,15 @@ def ecdsa_verifies(
     key: Key, signature: bytes, data: bytes, algorithm: HashAlgorithm | Prehashed
 ) -> bool:
     """Whether r||s was made by this key; ``data`` is the hash itself under ``Prehashed``."""
-    curve, size = _CURVES.get(key.algorithm, (None, 0))
-    if curve is None or len(signature) != 2 * size:
+    curve, order = _CURVES.get(key.algorithm, (None, b""))
+    if curve is None:
         return False
     jwk = key.public_jwk()
     x, y = (int.from_bytes(decode_url(jwk[name])) for name in ("x", "y"))
     public = ec.EllipticCurvePublicNumbers(x, y, curve).public_key()
-    r, s = int.from_bytes(signature[:size]), int.from_bytes(signature[size:])
     try:
-        public.verify(encode_dss_signature(r, s), data, ec.ECDSA(algorithm))
-    except InvalidSignature:
+        public.verify(to_der(signature, order), data, ec.ECDSA(algorithm))
+    except (InvalidSignature, SignatureInvalid):
         return False
     return True
 
